@@ -1,0 +1,71 @@
+"""Where things lie in Redis: every key is a function or a constant here, spelled nowhere else.
+
+Keys under ``rq:`` are RQ's own (RQ 3); a test holds them against RQ's code. Lua scripts are handed
+the ``*_PREFIX`` constants, because they build keys from the ids they pop.
+"""
+
+PREDICTION_PREFIX = "barometer:prediction:"
+JOB_PREFIX = "rq:job:"
+QUEUE_PREFIX = "rq:queue:"
+STARTED_PREFIX = "rq:wip:"
+FINISHED_PREFIX = "rq:finished:"
+FAILED_PREFIX = "rq:failed:"
+EXECUTION_PREFIX = "rq:execution:"
+WORKER_PREFIX = "rq:worker:"
+DOORBELL_PREFIX = "barometer:doorbell:"
+
+#: Names of all queues, as ``rq:queue:NAME``.
+QUEUES = "rq:queues"
+#: Stream of everything that happened, see ``contract.events``.
+EVENTS = "barometer:events"
+#: Sorted set ``id:fence`` by the second (Redis clock) at which the lease ends.
+LEASES = "barometer:leases"
+#: Sorted set of prediction ids whose webhook is due, by the second (Redis clock) of the next attempt.
+OUTBOX = "barometer:outbox"
+#: Sorted set of alert ids by the second at which they fired; each is a hash at ``alert(id)``.
+ALERTS = "barometer:alerts"
+
+
+def prediction(id: str) -> str:
+    """Hash: the record of one prediction, see ``contract.predictions``."""
+    return PREDICTION_PREFIX + id
+
+
+def delivery(id: str) -> str:
+    """Hash: attempts made to deliver the webhook of one prediction."""
+    return f"barometer:delivery:{id}"
+
+
+def alert(id: str) -> str:
+    """Hash: one alert, from fired to resolved."""
+    return f"barometer:alert:{id}"
+
+
+def doorbell(queue: str) -> str:
+    """List that holds at most one element; an idle worker blocks on it instead of polling."""
+    return DOORBELL_PREFIX + queue
+
+
+def job(id: str) -> str:
+    """Hash: RQ's job. Its id is the prediction's id."""
+    return JOB_PREFIX + id
+
+
+def queue(name: str) -> str:
+    """List: RQ's queue of job ids, head first."""
+    return QUEUE_PREFIX + name
+
+
+def started(name: str) -> str:
+    """Sorted set ``id:fence``: RQ's registry of executing jobs."""
+    return STARTED_PREFIX + name
+
+
+def finished(name: str) -> str:
+    """Sorted set of job ids by expiry: RQ's registry of finished jobs."""
+    return FINISHED_PREFIX + name
+
+
+def failed(name: str) -> str:
+    """Sorted set of job ids by expiry: RQ's registry of failed jobs."""
+    return FAILED_PREFIX + name

@@ -1,0 +1,19 @@
+"""Names in the MLflow registry on which trainer, worker and gateway agree."""
+
+#: The registered model that serves when a request names none.
+DEFAULT_MODEL = "sentiment"
+
+#: The version that serves.
+CHAMPION = "champion"
+#: The version that served before: where a rollback goes.
+PREVIOUS = "previous"
+
+#: Tag of a version: what the gate said, ``passed`` or ``refused``.
+GATE_TAG = "barometer.gate"
+#: Tag of a version: the gate's reasons, one a line.
+GATE_REASONS_TAG = "barometer.gate.reasons"
+
+
+def model_uri(name: str, alias: str = CHAMPION) -> str:
+    """Return MLflow's URI of the version that an alias points to."""
+    return f"models:/{name}@{alias}"

@@ -1,0 +1,29 @@
+-- The one place where a prediction becomes terminal, shared by commit and reap (worker) and cancel
+-- (gateway). Prepended to their scripts. State, event and outbox entry are written in one call, so no
+-- crash can leave one without the other.
+
+-- The clock that decides: Redis' own, in seconds.
+local function clock()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) + tonumber(time[2]) / 1e6
+end
+
+local function stamp(seconds)
+  return string.format('%.6f', seconds)
+end
+
+-- `record` is the flat field list of what this end adds: status, output, error, ...
+-- `known` is {model, created_at, started_at, attempts, webhook} as read from the hash.
+local function finish(keys, id, now, record, known, label)
+  local key = keys.prediction .. id
+  local completed_at = stamp(now)
+  redis.call('HSET', key, 'completed_at', completed_at, unpack(record))
+  redis.call('EXPIRE', key, keys.retention)
+  redis.call('XADD', keys.events, 'MAXLEN', '~', keys.events_kept, '*',
+    'v', '1', 'type', 'prediction.' .. record[2], 'id', id, 'model', known[1], 'created_at', known[2],
+    'started_at', known[3] or '', 'attempts', known[4] or '0', 'completed_at', completed_at,
+    'label', label, unpack(record))
+  if known[5] and known[5] ~= '' then
+    redis.call('ZADD', keys.outbox, completed_at, id)
+  end
+end
