@@ -27,8 +27,11 @@ EVENTS_KEPT = 200_000
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One entry. ``fields`` of a prediction event are those of its record, less input and webhook,
-    plus ``id``, and ``label`` when it succeeded; of an alert event, those of ``contract.alerts``."""
+    """One entry.
+
+    ``fields`` of a prediction event are those of its record, less the input, plus ``id``, ``label`` when it
+    succeeded, and ``webhook`` = "1" when a receiver waits; of an alert event, those of ``contract.alerts``.
+    """
 
     entry: str
     type: str

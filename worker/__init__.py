@@ -1,0 +1,1 @@
+"""Claims predictions in batches, holds the model, commits the answers."""

@@ -1,10 +1,11 @@
 -- End a batch: for each prediction state, event, outbox entry and RQ's bookkeeping, and only if the fence is
 -- still ours. contract/terminal.lua stands before this text.
 -- KEYS: the started registry, the finished registry, the failed registry, the leases
--- ARGV: see worker/queue.py (commit)
+-- ARGV: see worker/queue.py (commit); an empty worker key means that a stock RQ worker keeps RQ's books itself
 local keys = {prediction = ARGV[1], events = ARGV[4], outbox = ARGV[5], events_kept = ARGV[6], retention = ARGV[7]}
 local job_prefix, execution_prefix = ARGV[2], ARGV[3]
 local worker_key, today, finished_ttl, working_s = ARGV[8], ARGV[9], tonumber(ARGV[10]), ARGV[11]
+local keeps_books = worker_key ~= ''
 local version, inference_s, batch_size = ARGV[12], ARGV[13], ARGV[14]
 
 local now = clock()
@@ -39,16 +40,17 @@ for i = 15, #ARGV, 7 do
       failed[#failed + 1] = id
     end
     finish(keys, id, now, record, {known[3], known[4], known[5], fence, known[6]}, label)
-    redis.call('HSET', job_prefix .. id, unpack(job))
-    redis.call('EXPIRE', job_prefix .. id, status == 'succeeded' and finished_ttl or keys.retention)
+    if keeps_books then
+      redis.call('HSET', job_prefix .. id, unpack(job))
+      redis.call('EXPIRE', job_prefix .. id, status == 'succeeded' and finished_ttl or keys.retention)
+    end
   end
   -- A lease that is no longer ours has another fence, so these names touch nobody else's.
   released[#released + 1] = member
   executions[#executions + 1] = execution_prefix .. member
 end
--- After the results: a crash inside this script is impossible, but a reader of the registries must never see
--- a job that is neither executing nor ended.
 redis.call('ZREM', KEYS[4], unpack(released))
+if not keeps_books then return outcome end
 redis.call('ZREM', KEYS[1], unpack(released))
 redis.call('SREM', worker_key .. ':executions', unpack(released))
 redis.call('DEL', unpack(executions))

@@ -1,0 +1,102 @@
+"""The gateway's parts put together: routes, lifespan, documentation."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+
+from fastapi import FastAPI, Request, Response
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.staticfiles import StaticFiles
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from swagger_ui_bundle import swagger_ui_path
+
+from contract import jobs
+from gateway import operations, predictions, problems
+from gateway.admission import Admission
+from gateway.metrics import Measured, Metrics
+from gateway.services import Services
+from gateway.settings import Settings
+from gateway.store import Store
+from gateway.waiting import Waiters
+from gateway.webhooks import Deliverer, Sender
+
+log = logging.getLogger(__name__)
+
+_DESCRIPTION = """
+Reads text and says what it is. Send a text, get a label, its score and the scores of all labels; by poll,
+by `Prefer: wait`, or by a signed webhook.
+"""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the gateway's application; its connections are made when it starts."""
+    metrics = Metrics()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        # One retry at once: a connection that the server closed while it was idle is no outage.
+        redis = Redis.from_url(settings.redis_url, decode_responses=True, retry=Retry(NoBackoff(), 1))
+        sender = Sender(settings.webhook_allow)
+        deliverer = Deliverer(redis, sender, settings.base_url)
+        waiters = Waiters(redis, deliverer.ring)
+        app.state.services = Services(
+            settings=settings,
+            redis=redis,
+            admission=Admission(redis, jobs.queue_name(settings.model), settings.queue_limit),
+            waiters=waiters,
+            store=Store(redis),
+            metrics=metrics,
+        )
+        tasks = [asyncio.create_task(waiters.run()), asyncio.create_task(deliverer.run())]
+        for task in tasks:
+            task.add_done_callback(_report)
+        log.info("gateway.ready", extra={"url": settings.base_url})
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await sender.close()
+        await redis.aclose()
+        log.info("gateway.stopped")
+
+    app = FastAPI(
+        title="Barometer",
+        version=version("barometer"),
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        max_body_size=settings.body_limit,
+    )
+    app.add_middleware(Measured, metrics=metrics)
+    app.include_router(predictions.router)
+    app.include_router(operations.router)
+    problems.install(app)
+    _document(app)
+    return app
+
+
+def _report(task: "asyncio.Task[None]") -> None:
+    """A background task that dies is a bug; without it the gateway would look alive and answer nobody."""
+    if not task.cancelled() and (error := task.exception()):
+        log.critical("gateway.broken", exc_info=error)
+
+
+def _document(app: FastAPI) -> None:
+    """Serve the interactive documentation from the machine itself, without asking anybody on the network."""
+    app.mount("/docs/assets", StaticFiles(directory=str(swagger_ui_path)), name="docs")
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs(request: Request) -> Response:
+        root = request.scope.get("root_path", "")
+        return get_swagger_ui_html(
+            openapi_url=f"{root}/openapi.json",
+            title="Barometer",
+            swagger_js_url=f"{root}/docs/assets/swagger-ui-bundle.js",
+            swagger_css_url=f"{root}/docs/assets/swagger-ui.css",
+            swagger_favicon_url="data:,",
+        )

@@ -1,0 +1,82 @@
+"""What a client can be told.
+
+GatewayError
+├── BadHeader            400   a header that cannot be read
+├── PredictionNotFound   404
+├── InvalidRequest       422   this request can never succeed; names the fields
+│   ├── UnknownModel
+│   └── WebhookRefused
+├── QueueFull            503   the same request will succeed later
+├── QueueUnavailable     503   our side: Redis does not answer
+└── NoWorker             503   the probe's answer: nobody holds the model yet
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+
+class GatewayError(Exception):
+    """The root: a status, a stable code, a title, and for the client a sentence."""
+
+    status = 500
+    code = "internal"
+    title = "Internal error"
+    headers: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, detail: str, problems: Sequence[Mapping[str, str]] = ()) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        #: One ``{detail, pointer}`` for each field at fault (RFC 9457, pointer as in RFC 6901).
+        self.problems = problems
+
+
+class BadHeader(GatewayError):
+    """A header that cannot be read."""
+
+    status, code, title = 400, "bad_header", "Bad header"
+
+
+class PredictionNotFound(GatewayError):
+    """No prediction of that id, or it is past its retention."""
+
+    status, code, title = 404, "not_found", "Not found"
+
+
+class InvalidRequest(GatewayError):
+    """The body is JSON, but not what this route takes."""
+
+    status, code, title = 422, "invalid", "Invalid request"
+
+
+class UnknownModel(InvalidRequest):
+    """No worker serves a model of that name."""
+
+    code, title = "unknown_model", "Unknown model"
+
+
+class WebhookRefused(InvalidRequest):
+    """The URL can never be called from here."""
+
+    code, title = "webhook_refused", "Webhook refused"
+
+
+class QueueFull(GatewayError):
+    """As many predictions wait as the operator allows."""
+
+    status, code, title = 503, "queue_full", "Queue full"
+    #: A worker takes thousands a second: a full queue has room again in a moment.
+    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "1"}
+
+
+class QueueUnavailable(GatewayError):
+    """Redis does not answer, or answers that it cannot write."""
+
+    status, code, title = 503, "queue_unavailable", "Queue unavailable"
+    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "2"}
+
+
+class NoWorker(GatewayError):
+    """No worker holds the model: what is accepted waits until one does."""
+
+    status, code, title = 503, "no_worker", "No worker ready"
+    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "5"}

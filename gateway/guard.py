@@ -1,0 +1,104 @@
+"""Which addresses a webhook may reach.
+
+A client gives us a URL and we call it from inside: without a guard that reads the cloud's metadata or the
+neighbour's admin page. The name is resolved once, every address it has must be allowed, and the connection
+goes to that very address, so a second DNS answer cannot move it. Refusals name no address.
+"""
+
+import asyncio
+import socket
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpcore2
+
+from gateway.errors import WebhookRefused
+from gateway.settings import Network
+
+_REFUSED = "The webhook's host is not a public address; its operator can allow it with GATEWAY_WEBHOOK_ALLOW."
+
+
+def check_url(url: str, *, http: bool) -> None:
+    """Refuse what can be refused without asking DNS.
+
+    Raises:
+        WebhookRefused: not an https URL (or http, where allowed), no host, or credentials in it.
+    """
+    pointer = "#/webhook"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise _refused("The webhook is not a URL.", pointer) from None
+    schemes = ("https", "http") if http else ("https",)
+    if parts.scheme not in schemes:
+        raise _refused(f"The webhook must be a URL that starts with {' or '.join(schemes)}.", pointer)
+    if not parts.hostname or port == 0 or not url.isprintable() or " " in url:
+        raise _refused("The webhook is not a URL with a host.", pointer)
+    if parts.username or parts.password:
+        raise _refused("The webhook must not carry credentials.", pointer)
+
+
+def _refused(detail: str, pointer: str) -> WebhookRefused:
+    return WebhookRefused(detail, [{"detail": detail, "pointer": pointer}])
+
+
+def is_allowed(address: str, allowed: Iterable[Network]) -> bool:
+    """Whether a webhook may connect to this address: a public one, or one the operator allows."""
+    found = _unmapped(ip_address(address))
+    if found.is_global and not found.is_multicast:
+        return True
+    return any(found in network for network in allowed)
+
+
+def _unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """``::ffff:10.0.0.1`` is 10.0.0.1, whatever it looks like."""
+    mapped = getattr(address, "ipv4_mapped", None)
+    return mapped if isinstance(mapped, IPv4Address) else address
+
+
+class AddressRefused(httpcore2.ConnectError):
+    """The name leads to an address that webhooks may not reach."""
+
+
+class GuardedBackend(httpcore2.AsyncNetworkBackend):
+    """Opens connections for a httpcore2 pool, to allowed addresses only."""
+
+    def __init__(self, allowed: Sequence[Network]) -> None:
+        self._allowed = allowed
+        self._backend = httpcore2.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore2's interface
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        """Connect to the first address of ``host``, if every one of them is allowed.
+
+        Raises:
+            AddressRefused: one of them is not.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            # The system resolver also unfolds decimal, octal and hexadecimal spellings of an address.
+            async with asyncio.timeout(timeout):
+                found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError, TimeoutError) as error:
+            raise httpcore2.ConnectError("the host could not be resolved") from error
+        addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
+        if not addresses or not all(is_allowed(address, self._allowed) for address in addresses):
+            raise AddressRefused(_REFUSED)
+        return await self._backend.connect_tcp(addresses[0], port, timeout, local_address, socket_options)
+
+    async def connect_unix_socket(self, *_: Any, **__: Any) -> httpcore2.AsyncNetworkStream:
+        """Refuse: a webhook goes over the network."""
+        raise AddressRefused(_REFUSED)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, as httpcore2 asks between its own retries."""
+        await asyncio.sleep(seconds)

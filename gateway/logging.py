@@ -1,0 +1,24 @@
+"""Logs: an event name and its fields, one JSON object a line on stderr. Never a user's text."""
+
+import logging.config
+
+
+def configure(level: str) -> None:
+    """Send every logger of this process to stderr as JSON lines."""
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "json": {
+                    "()": "pythonjsonlogger.json.JsonFormatter",
+                    "fmt": "{levelname}{name}{message}",
+                    "style": "{",
+                    "rename_fields": {"levelname": "level", "name": "logger", "message": "event"},
+                    "timestamp": "time",
+                }
+            },
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+            "root": {"level": level, "handlers": ["stderr"]},
+        }
+    )

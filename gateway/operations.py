@@ -1,0 +1,75 @@
+"""What people and machines ask about the service itself: probes, metrics, alerts, the signing secret."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse, RedirectResponse
+from redis.exceptions import RedisError
+
+from contract import jobs
+from gateway import webhooks
+from gateway.errors import NoWorker, QueueUnavailable
+from gateway.metrics import Metrics
+from gateway.problems import documented
+from gateway.schemas import AlertList, WebhookSecret, alert_object
+from gateway.services import services
+
+router = APIRouter()
+
+
+@router.get("/", include_in_schema=False)
+async def root() -> Response:
+    """Lead a person who opens the address to what there is to see."""
+    return RedirectResponse("docs")
+
+
+@router.get("/livez", tags=["service"])
+async def livez() -> dict[str, str]:
+    """Answer as long as the process does."""
+    return {"status": "alive"}
+
+
+@router.get("/readyz", tags=["service"], responses=documented(503))
+async def readyz(request: Request) -> dict[str, Any]:
+    """Answer 200 when a prediction sent now is answered: Redis is there and a worker holds the model."""
+    app = services(request)
+    workers = await app.store.ready_workers(jobs.queue_name(app.settings.model))
+    if not workers:
+        raise NoWorker(
+            f"No worker holds the model {app.settings.model!r} yet; what is sent waits in the queue."
+        )
+    return {"status": "ready", "model": app.settings.model, "workers": workers}
+
+
+@router.get("/metrics", tags=["service"], response_class=Response)
+async def metrics(request: Request) -> Response:
+    """Give Prometheus the figures."""
+    app = services(request)
+    queue = jobs.queue_name(app.settings.model)
+    app.metrics.waiters.set(len(app.waiters))
+    try:
+        app.metrics.queued.labels(queue).set(await app.store.waiting(queue))
+        app.metrics.workers.labels(queue).set(await app.store.ready_workers(queue))
+    except QueueUnavailable:
+        # A scrape must succeed while Redis is away: no figure is honest, an old one is not.
+        app.metrics.queued.clear()
+        app.metrics.workers.clear()
+    return Response(app.metrics.expose(), media_type=Metrics.content_type)
+
+
+@router.get("/v1/alerts", tags=["service"], response_model=AlertList, responses=documented(422, 503))
+async def alerts(request: Request, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:
+    """List the newest alerts, newest first."""
+    found = await services(request).store.alerts(limit)
+    return JSONResponse({"results": [alert_object(alert) for alert in found]})
+
+
+@router.get(
+    "/v1/webhooks/default/secret", tags=["webhooks"], response_model=WebhookSecret, responses=documented(503)
+)
+async def webhook_secret(request: Request) -> Response:
+    """Return what receivers verify signatures with."""
+    try:
+        return JSONResponse({"key": await webhooks.secret(services(request).redis)})
+    except (RedisError, OSError) as error:
+        raise QueueUnavailable("The secret cannot be read while Redis is away. Try again shortly.") from error

@@ -1,0 +1,129 @@
+"""Every error as ``application/problem+json`` (RFC 9457), whoever raised it."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from gateway.errors import GatewayError
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+_TITLES = {400: "Malformed request", 404: "Not found", 405: "Method not allowed", 413: "Body too large"}
+_CODES = {400: "malformed", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+
+
+class FieldProblem(BaseModel):
+    """One field at fault."""
+
+    detail: str
+    pointer: str = Field(description="RFC 6901, as a fragment", examples=["#/input/text"])
+
+
+class Problem(BaseModel):
+    """What every error answers."""
+
+    model_config = ConfigDict(title="Problem")
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str = Field(description="Stable; decide by this one")
+    errors: list[FieldProblem] = []
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI responses of these error statuses."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {status: {"model": Problem, "content": content} for status in statuses}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of ``app`` as a problem."""
+    app.add_exception_handler(GatewayError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+async def _ours(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, GatewayError)
+    return _answer(
+        request, error.status, error.code, error.title, error.detail, error.problems, dict(error.headers)
+    )
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    status = error.status_code
+    title = _TITLES.get(status, "Refused")
+    headers = dict(error.headers or {})
+    return _answer(request, status, _CODES.get(status, "refused"), title, str(error.detail), (), headers)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    faults = error.errors()
+    if any(fault["type"] == "json_invalid" for fault in faults):
+        reason = str(faults[0].get("ctx", {}).get("error", "not JSON"))
+        return _answer(request, 400, "malformed", "Malformed request", f"The body is not JSON: {reason}.")
+    problems = [{"detail": _sentence(fault), "pointer": _pointer(fault["loc"])} for fault in faults]
+    detail = "; ".join(f"{problem['pointer']}: {problem['detail']}" for problem in problems[:3])
+    return _answer(request, 422, "invalid", "Invalid request", detail, problems)
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    # The class and the place, not the message: it may quote what the client sent.
+    place = error.__traceback__
+    while place and place.tb_next:
+        place = place.tb_next
+    where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else ""
+    log.error(
+        "request.failed", extra={"path": request.url.path, "error": type(error).__name__, "where": where}
+    )
+    return _answer(
+        request, 500, "internal", "Internal error", "Something went wrong here; it has been logged."
+    )
+
+
+def _sentence(fault: Mapping[str, Any]) -> str:
+    """Pydantic's message, without the value that was sent."""
+    if fault["type"] == "extra_forbidden":
+        return "Unknown field"
+    return str(fault["msg"]).removeprefix("Value error, ")
+
+
+def _pointer(location: Sequence[int | str]) -> str:
+    """RFC 6901: ``("body", "input", "text")`` becomes ``#/input/text``."""
+    parts = [str(part).replace("~", "~0").replace("/", "~1") for part in location[1:]]
+    return "#/" + "/".join(parts) if parts else "#"
+
+
+def _answer(
+    request: Request,
+    status: int,
+    code: str,
+    title: str,
+    detail: str,
+    problems: Sequence[Mapping[str, str]] = (),
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    body = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": request.url.path,
+        "code": code,
+        "errors": list(problems),
+    }
+    return JSONResponse(body, status, headers, MEDIA_TYPE)

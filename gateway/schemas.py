@@ -1,0 +1,168 @@
+"""The bodies of the HTTP contract. What clients send is strict: an unknown field is a typo, and an error."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from contract.alerts import Alert
+from contract.predictions import Prediction
+from contract.states import Status
+from gateway.times import rfc3339, seconds_between
+
+
+class PredictionInput(BaseModel):
+    """What the model reads."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    text: Annotated[str, Field(min_length=1, examples=["The crew were lovely and we landed early!"])]
+
+    @field_validator("text")
+    @classmethod
+    def _readable(cls, text: str) -> str:
+        if "\0" in text:
+            raise ValueError("Text must not contain NUL (U+0000)")
+        if not text.strip():
+            raise ValueError("Text must not be empty")
+        return text
+
+
+class CreatePrediction(BaseModel):
+    """A request for one prediction."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    input: PredictionInput
+    model: Annotated[
+        str | None, Field(description="A registered model; by default the one that is served")
+    ] = None
+    webhook: Annotated[
+        str | None, Field(max_length=2000, description="Called with the prediction when it has ended")
+    ] = None
+    metadata: Annotated[dict[str, Any] | None, Field(description="Yours; given back as it came")] = None
+
+
+class LabelScore(BaseModel):
+    """One label's probability."""
+
+    label: str
+    score: Annotated[float, Field(ge=0, le=1)]
+
+
+class Output(LabelScore):
+    """The model's answer: the best label, and all of them, best first."""
+
+    scores: list[LabelScore]
+
+
+class Metrics(BaseModel):
+    """Where the time went, in seconds."""
+
+    queue_time: float | None = None
+    inference_time: float | None = None
+    predict_time: float | None = None
+    total_time: float | None = None
+    batch_size: int | None = None
+
+
+class Urls(BaseModel):
+    """Where to go next."""
+
+    get: str
+    cancel: str
+
+
+class PredictionObject(BaseModel):
+    """One prediction, as it is now. A superset of Replicate's."""
+
+    id: str
+    model: str
+    version: Annotated[str | None, Field(description="The registry version that made the output")]
+    status: Status
+    input: dict[str, Any]
+    output: Output | None
+    error: str | None
+    error_code: str | None
+    cancel_reason: str | None
+    logs: str
+    metrics: Metrics
+    created_at: str
+    started_at: str | None
+    completed_at: str | None
+    attempts: int
+    metadata: dict[str, Any] | None
+    urls: Urls
+
+
+class AlertObject(BaseModel):
+    """One alert, from fired to resolved."""
+
+    id: str
+    rule: str
+    severity: str
+    status: Literal["firing", "resolved"]
+    summary: str
+    count: int
+    threshold: int
+    window_s: float
+    fired_at: str
+    resolved_at: str | None
+
+
+class AlertList(BaseModel):
+    """The newest alerts, newest first."""
+
+    results: list[AlertObject]
+
+
+class WebhookSecret(BaseModel):
+    """What a receiver verifies signatures with (Standard Webhooks)."""
+
+    key: Annotated[str, Field(examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])]
+
+
+def prediction_object(prediction: Prediction, base_url: str) -> dict[str, Any]:
+    """Return the prediction as clients see it, the same in an answer and in a webhook."""
+    url = f"{base_url}/v1/predictions/{prediction.id}"
+    created, started, completed = prediction.created_at, prediction.started_at, prediction.completed_at
+    return {
+        "id": prediction.id,
+        "model": prediction.model,
+        "version": prediction.version,
+        "status": prediction.status,
+        "input": prediction.input,
+        "output": prediction.output,
+        "error": prediction.error,
+        "error_code": prediction.error_code,
+        "cancel_reason": prediction.cancel_reason,
+        "logs": "",
+        "metrics": {
+            "queue_time": seconds_between(created, started),
+            "inference_time": prediction.inference_s,
+            "predict_time": seconds_between(started, completed),
+            "total_time": seconds_between(created, completed),
+            "batch_size": prediction.batch_size,
+        },
+        "created_at": rfc3339(created),
+        "started_at": rfc3339(started),
+        "completed_at": rfc3339(completed),
+        "attempts": prediction.attempts,
+        "metadata": prediction.metadata,
+        "urls": {"get": url, "cancel": f"{url}/cancel"},
+    }
+
+
+def alert_object(alert: Alert) -> dict[str, Any]:
+    """Return the alert as clients see it."""
+    return {
+        "id": alert.id,
+        "rule": alert.rule,
+        "severity": alert.severity,
+        "status": "firing" if alert.resolved_at is None else "resolved",
+        "summary": alert.summary,
+        "count": alert.count,
+        "threshold": alert.threshold,
+        "window_s": alert.window_s,
+        "fired_at": rfc3339(alert.fired_at),
+        "resolved_at": rfc3339(alert.resolved_at),
+    }

@@ -1,0 +1,31 @@
+"""What the routes share, made once when the gateway starts."""
+
+from dataclasses import dataclass
+
+from fastapi import Request
+from redis.asyncio import Redis
+
+from gateway.admission import Admission
+from gateway.metrics import Metrics
+from gateway.settings import Settings
+from gateway.store import Store
+from gateway.waiting import Waiters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The parts of one gateway process."""
+
+    settings: Settings
+    redis: "Redis"
+    admission: Admission
+    waiters: Waiters
+    store: Store
+    metrics: Metrics
+
+
+def services(request: Request) -> Services:
+    """Return the parts, from a request."""
+    found = request.app.state.services
+    assert isinstance(found, Services)
+    return found

@@ -1,0 +1,58 @@
+"""What an operator can set, read once in ``__main__`` from the environment."""
+
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from contract.registry import DEFAULT_MODEL
+
+Network = IPv4Network | IPv6Network
+
+
+class Settings(BaseSettings):
+    """``GATEWAY_*``; the addresses that services share have no prefix."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True, populate_by_name=True)
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    redis_url: Annotated[str, Field(validation_alias="REDIS_URL")] = "redis://127.0.0.1:6379/0"
+    #: The registered model that answers.
+    model: str = DEFAULT_MODEL
+    #: Predictions that may wait; one more is refused with 503.
+    queue_limit: Annotated[int, Field(ge=1)] = 100_000
+    #: Longest text, in characters.
+    text_limit: Annotated[int, Field(ge=1)] = 100_000
+    #: Largest body, in bytes; a larger one is refused before it is read whole.
+    body_limit: Annotated[int, Field(ge=1)] = 2**20
+    #: Where clients reach us, for the URLs in webhooks; by default what the gateway binds.
+    public_url: str | None = None
+    #: Addresses that a webhook may reach although they are not public, as comma-separated CIDR blocks.
+    webhook_allow: Annotated[tuple[Network, ...], NoDecode] = ()
+    #: Whether a webhook may go over plain http.
+    webhook_http: bool = False
+    log_level: str = "INFO"
+
+    @field_validator("webhook_allow", mode="before")
+    @classmethod
+    def _blocks(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(ip_network(block.strip()) for block in value.split(",") if block.strip())
+        return value
+
+    @property
+    def base_url(self) -> str:
+        """The address to print and to put into webhooks, without a trailing slash."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the gateway."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False

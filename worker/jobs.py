@@ -1,0 +1,47 @@
+"""What a stock RQ worker runs: ``rq worker --serializer json sentiment`` drains the same queue.
+
+One job a call instead of a batch, but the same lease, fence and commit, so both kinds of worker may share a
+queue. Settings are read at the first call, because RQ imports this module by name.
+"""
+
+from functools import cache
+
+from redis import Redis
+
+from contract import jobs
+from worker import inference
+from worker.errors import PredictionFailed
+from worker.model import RegisteredModel, Registry
+from worker.queue import Queue
+from worker.settings import Settings
+
+
+def predict(prediction_id: str) -> None:
+    """Answer one prediction.
+
+    Raises:
+        PredictionFailed: it ended as ``failed``, so that RQ counts its job as failed too.
+    """
+    settings = _settings()
+    redis = Redis.from_url(settings.redis_url, decode_responses=True)
+    queue = Queue(redis, jobs.queue_name(settings.model), worker=None)
+    # RQ kills the job after JOB_TIMEOUT, so a lease of that length needs no heartbeat.
+    job = queue.claim_one(prediction_id, jobs.JOB_TIMEOUT)
+    if job is None:
+        return
+    batch = inference.run(_model(), [job])
+    queue.commit(batch)
+    if batch.outcomes[0].answer is None:
+        raise PredictionFailed(batch.outcomes[0].error)
+
+
+@cache
+def _settings() -> Settings:
+    return Settings()
+
+
+@cache
+def _model() -> RegisteredModel:
+    settings = _settings()
+    models = Registry(settings.mlflow_tracking_uri, settings.model)
+    return models.load(models.champion())
