@@ -25,6 +25,8 @@ LEASES = "barometer:leases"
 OUTBOX = "barometer:outbox"
 #: Sorted set of alert ids by the second at which they fired; each is a hash at ``alert(id)``.
 ALERTS = "barometer:alerts"
+#: String, present while monitoring lives: Redis' time of its last tick, in milliseconds.
+MONITORING_HEARTBEAT = "barometer:monitoring:heartbeat"
 
 
 def prediction(id: str) -> str:

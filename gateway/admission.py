@@ -72,10 +72,10 @@ class Admission:
             batch, self._waiting = self._waiting[:LARGEST], self._waiting[LARGEST:]
             try:
                 answers = await self._call([new for new, _ in batch])
-            except (RedisError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - whoever waits must learn of it, whatever it is
                 for _, admitted in batch:
                     if not admitted.done():
-                        admitted.set_exception(_unavailable(error))
+                        admitted.set_exception(_refusal(error))
                 continue
             for (_, admitted), created_at in zip(batch, answers, strict=True):
                 if admitted.done():  # the client went away; the prediction stays
@@ -99,7 +99,9 @@ class Admission:
         return answers
 
 
-def _unavailable(error: Exception) -> QueueUnavailable:
+def _refusal(error: Exception) -> Exception:
+    if not isinstance(error, RedisError | OSError):
+        return error
     unavailable = QueueUnavailable("The queue does not answer; nothing was accepted. Try again shortly.")
     unavailable.__cause__ = error
     return unavailable

@@ -70,7 +70,6 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        max_body_size=settings.body_limit,
     )
     app.add_middleware(Measured, metrics=metrics)
     app.include_router(predictions.router)

@@ -10,10 +10,29 @@ from typing import Any, NoReturn
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+
+class BodyTooLarge(HTTPException):
+    """More bytes than the operator takes. Of Starlette's kind: FastAPI lets no other pass."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(413, f"The body is larger than {limit} bytes.", {"Connection": "close"})
 
 
 class StrictRequest(Request):
-    """A request whose JSON must mean one thing only."""
+    """A request whose body has a limit, and whose JSON must mean one thing only."""
+
+    async def body(self) -> bytes:
+        """Return the body, read no further than the limit of ``app.state.services.settings``.
+
+        Raises:
+            BodyTooLarge: it is larger, whether it said so or not.
+        """
+        if not hasattr(self, "_body"):
+            limit: int = self.app.state.services.settings.body_limit
+            self._body = await _read(self, limit)
+        return self._body
 
     async def json(self) -> Any:
         """Return the parsed body.
@@ -45,6 +64,18 @@ class StrictRoute(APIRoute):
             return await handler(StrictRequest(request.scope, request.receive))
 
         return strict
+
+
+async def _read(request: Request, limit: int) -> bytes:
+    announced = request.headers.get("content-length", "")
+    if announced.isdigit() and int(announced) > limit:
+        raise BodyTooLarge(limit)
+    received = bytearray()
+    async for chunk in request.stream():
+        received += chunk
+        if len(received) > limit:
+            raise BodyTooLarge(limit)
+    return bytes(received)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The bodies of the HTTP contract. What clients send is strict: an unknown field is a typo, and an error."""
 
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -40,6 +41,15 @@ class CreatePrediction(BaseModel):
         str | None, Field(max_length=2000, description="Called with the prediction when it has ended")
     ] = None
     metadata: Annotated[dict[str, Any] | None, Field(description="Yours; given back as it came")] = None
+
+    @field_validator("metadata")
+    @classmethod
+    def _storable(cls, metadata: dict[str, Any] | None) -> dict[str, Any] | None:
+        try:
+            json.dumps(metadata, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("Metadata must not contain half of a surrogate pair") from None
+        return metadata
 
 
 class LabelScore(BaseModel):

@@ -120,7 +120,6 @@ class Deliverer:
         self._base_url = base_url
         self._rung = asyncio.Event()
         self._room = asyncio.Semaphore(AT_ONCE)
-        self._signer: Webhook | None = None
         lua = files("gateway").joinpath("lua")
         self._due = redis.register_script(lua.joinpath("due.lua").read_text("utf-8"))
         self._settle = redis.register_script(lua.joinpath("settle.lua").read_text("utf-8"))
@@ -163,11 +162,10 @@ class Deliverer:
             await self._redis.zrem(keys.OUTBOX, id)
             log.error("webhook.lost", extra={"id": id, "reason": "its prediction is past its retention"})
             return
-        if self._signer is None:
-            self._signer = Webhook(await secret(self._redis))
         prediction = Prediction.from_hash(id, fields)
         body = json.dumps(prediction_object(prediction, self._base_url), ensure_ascii=False).encode()
-        receipt = await self._sender.send(fields["webhook"], f"{id}.completed", body, self._signer)
+        signer = Webhook(await secret(self._redis))
+        receipt = await self._sender.send(fields["webhook"], f"{id}.completed", body, signer)
         await self._settled(id, receipt)
 
     async def _settled(self, id: str, receipt: Receipt) -> None:

@@ -1,0 +1,1 @@
+"""Watches the predictions: exact sliding windows of negative results, alerts, Application Insights."""

@@ -37,7 +37,7 @@ def server_binary(kind: str) -> str:
 
 
 class RedisServer:
-    """One server process on a unix socket, with AOF as in production. It can be killed and started again."""
+    """One server process on a unix socket, durable as the embedded one. It can be killed and restarted."""
 
     def __init__(self, binary: str, folder: Path) -> None:
         self.binary, self.folder = binary, folder
@@ -48,7 +48,7 @@ class RedisServer:
         self.process = subprocess.Popen(
             [self.binary, "--port", "0", "--unixsocket", str(self.folder / "redis.sock"),
              "--dir", str(self.folder), "--appendonly", "yes", "--save", "",
-             "--maxmemory-policy", "noeviction"],
+             "--appendfsync", "no", "--maxmemory-policy", "noeviction"],
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
         with redis.Redis.from_url(self.url) as client:

@@ -10,12 +10,10 @@ from collections.abc import Sequence
 
 import redis
 
-from worker.queue import LEASE, Queue
+from worker.queue import Queue
 from worker.registration import Registration
 
 log = logging.getLogger(__name__)
-
-INTERVAL_S = LEASE.total_seconds() / 3
 
 
 class Heartbeat:
@@ -23,6 +21,7 @@ class Heartbeat:
 
     def __init__(self, queue: Queue, registration: Registration) -> None:
         self._queue = queue
+        self._interval_s = queue.lease.total_seconds() / 3
         self._registration = registration
         self._held: Sequence[str] = ()
         self._stop = threading.Event()
@@ -47,7 +46,7 @@ class Heartbeat:
         self._held = leases
 
     def _run(self) -> None:
-        while not self._stop.wait(INTERVAL_S):
+        while not self._stop.wait(self._interval_s):
             self._beat()
 
     def _beat(self) -> None:

@@ -24,9 +24,9 @@ def predict(prediction_id: str) -> None:
     """
     settings = _settings()
     redis = Redis.from_url(settings.redis_url, decode_responses=True)
-    queue = Queue(redis, jobs.queue_name(settings.model), worker=None)
+    queue = Queue(redis, jobs.queue_name(settings.model), worker=None, lease=jobs.JOB_TIMEOUT)
     # RQ kills the job after JOB_TIMEOUT, so a lease of that length needs no heartbeat.
-    job = queue.claim_one(prediction_id, jobs.JOB_TIMEOUT)
+    job = queue.claim_one(prediction_id)
     if job is None:
         return
     batch = inference.run(_model(), [job])

@@ -66,10 +66,12 @@ class Queue:
         redis: a client that decodes responses.
         name: RQ's queue.
         worker: RQ's name of this worker, or None under a stock RQ worker, which keeps RQ's books itself.
+        lease: how long a claim holds without a heartbeat.
     """
 
-    def __init__(self, redis: "Redis", name: str, worker: str | None) -> None:
+    def __init__(self, redis: "Redis", name: str, worker: str | None, lease: timedelta = LEASE) -> None:
         self.name = name
+        self.lease = lease
         self._redis = redis
         self._worker = worker or ""
         self._worker_key = keys.WORKER_PREFIX + worker if worker else ""
@@ -79,20 +81,20 @@ class Queue:
         self._reap = redis.register_script(TERMINAL + _lua("reap"))
 
     def claim(self, budget: int) -> list[Job]:
-        """Take up to ``budget`` jobs from the head of the queue, each under a lease of ``LEASE``."""
-        return self._claimed(budget, LEASE)
+        """Take up to ``budget`` jobs from the head of the queue, each under a lease."""
+        return self._claimed(budget)
 
-    def claim_one(self, id: str, lease: timedelta) -> Job | None:
+    def claim_one(self, id: str) -> Job | None:
         """Lease the job that a stock RQ worker has popped; None when it is no longer wanted."""
-        return next(iter(self._claimed(1, lease, id)), None)
+        return next(iter(self._claimed(1, id)), None)
 
-    def _claimed(self, budget: int, lease: timedelta, *named: str) -> list[Job]:
+    def _claimed(self, budget: int, *named: str) -> list[Job]:
         claimed = self._claim(
             keys=[keys.queue(self.name), keys.started(self.name), keys.doorbell(self.name), keys.LEASES],
             args=[
                 keys.PREDICTION_PREFIX, keys.JOB_PREFIX, keys.EXECUTION_PREFIX,
                 self._worker_key, self._worker, _today(),
-                budget, lease.total_seconds(), STARTED_TTL_S, *named,
+                budget, self.lease.total_seconds(), STARTED_TTL_S, *named,
             ],
         )  # fmt: skip
         rows = cast("list[tuple[str, int, str]]", claimed)
@@ -121,8 +123,8 @@ class Queue:
         return sum(cast("list[int]", self._commit(keys=[*registries, keys.LEASES], args=arguments)))
 
     def extend(self, leases: Sequence[str]) -> int:
-        """Give the leases another ``LEASE`` from now; return how many were still held."""
-        return cast("int", self._extend(keys=[keys.LEASES], args=[LEASE.total_seconds(), *leases]))
+        """Let the leases start anew; return how many were still held."""
+        return cast("int", self._extend(keys=[keys.LEASES], args=[self.lease.total_seconds(), *leases]))
 
     def reap(self) -> tuple[int, int]:
         """Take back every expired lease, of any queue; return how many jobs were requeued and failed."""

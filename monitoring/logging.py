@@ -1,0 +1,28 @@
+"""One JSON object a line on standard error: an event's name and its fields.
+
+Knows the shape of a log line and which libraries are too talkative; knows no event.
+"""
+
+from logging.config import dictConfig
+
+
+def configure(level: str) -> None:
+    """Send all logs of this process to standard error, from ``level`` (DEBUG, INFO, ...) up."""
+    dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "json": {
+                    "()": "pythonjsonlogger.json.JsonFormatter",
+                    "fmt": "%(levelname)s %(name)s %(message)s",
+                    "rename_fields": {"levelname": "level", "name": "logger", "message": "event"},
+                    "timestamp": "time",
+                }
+            },
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+            "root": {"handlers": ["stderr"], "level": level},
+            # APScheduler warns at each tick that a slow Redis delays, Azure's client logs each request.
+            "loggers": {"apscheduler": {"level": "ERROR"}, "azure": {"level": "WARNING"}},
+        }
+    )

@@ -1,0 +1,150 @@
+"""The process as a supervisor sees it: ready, alive, stopped, and its command line."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import redis
+
+from contract import keys
+from monitoring.alerts import AlertBook
+from tests.monitoring.ingestion import eventually, ingestion
+from tests.monitoring.stream import CANARY, alerts, burst, minutes_ago, monitor
+
+
+def command(redis_url: str, *arguments: str, **settings: str) -> dict:
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("MONITORING_", "APPLICATIONINSIGHTS_"))}
+    return {
+        "args": [sys.executable, "-m", "monitoring", *arguments],
+        "env": {**clean, "REDIS_URL": redis_url, "COLUMNS": "200", **settings},
+    }
+
+
+@contextmanager
+def running(redis_url: str, log: Path, **settings: str) -> Iterator[subprocess.Popen]:
+    """The service, ready; killed at the end if the test has not stopped it."""
+    with log.open("w") as stderr:
+        process = subprocess.Popen(**command(redis_url, MONITORING_TICK="0.05", **settings), stderr=stderr)
+        try:
+            assert eventually(lambda: "monitoring.ready" in log.read_text()), log.read_text()
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def run(redis_url: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess:
+    call = command(redis_url, *arguments, **settings)
+    return subprocess.run(**call, capture_output=True, text=True, timeout=60, check=False)
+
+
+def lines(log: Path) -> list[dict]:
+    return [json.loads(line) for line in log.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_it_gets_ready_beats_fires_and_stops_at_a_signal(client, redis_url, tmp_path, signum):
+    log = tmp_path / "log"
+    with running(redis_url, log) as process:
+        assert client.exists(keys.MONITORING_HEARTBEAT)
+        burst(client, minutes_ago(client, 1))
+        assert eventually(lambda: "alert.fired" in log.read_text())
+        process.send_signal(signum)
+        assert process.wait(60) == 0
+    assert len(alerts(client)) == 1
+    assert all({"time", "level", "logger", "event"} <= line.keys() for line in lines(log))
+    said = [line["event"] for line in lines(log)]
+    assert said == ["telemetry.off", "windows.restored", "monitoring.ready", "alert.fired",
+                    "monitoring.stopping", "monitoring.stopped"]  # fmt: skip
+    assert CANARY not in log.read_text()
+
+
+def test_a_killed_service_started_again_fires_nothing_twice(client, redis_url, tmp_path):
+    burst(client, minutes_ago(client, 1))
+    with running(redis_url, tmp_path / "first") as process:
+        process.kill()
+    burst(client, minutes_ago(client, 0) + 1_000)
+    with running(redis_url, tmp_path / "second"):
+        pass
+    assert len(alerts(client)) == 1
+
+
+def test_it_stops_while_application_insights_hangs(client, redis_url, tmp_path):
+    log = tmp_path / "log"
+    with ingestion() as peer:
+        peer.is_hanging = True
+        settings = {
+            "APPLICATIONINSIGHTS_CONNECTION_STRING": peer.connection_string,
+            "MONITORING_TELEMETRY_DIR": str(tmp_path / "telemetry"),
+        }
+        with running(redis_url, log, **settings) as process:
+            burst(client, minutes_ago(client, 1))
+            assert eventually(lambda: peer.requests > 0)
+            process.send_signal(signal.SIGTERM)
+            # The peer answers only after this: the process has to give up by itself.
+            assert process.wait(60) == 0
+    assert [line["event"] for line in lines(log)][-1] == "monitoring.stopped"
+
+
+def test_it_sends_what_waits_before_it_ends(client, redis_url, tmp_path):
+    log = tmp_path / "log"
+    with ingestion() as peer:
+        settings = {"APPLICATIONINSIGHTS_CONNECTION_STRING": peer.connection_string}
+        settings["MONITORING_TELEMETRY_DIR"] = str(tmp_path / "telemetry")
+        with running(redis_url, log, **settings) as process:
+            burst(client, minutes_ago(client, 1))
+            assert eventually(lambda: "alert.fired" in log.read_text())
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0
+        assert len(peer.events("barometer.alert.fired")) == 1
+        # The count is due once a minute: only the end can have sent it.
+        assert "MetricData" in [envelope["data"]["baseType"] for envelope in peer.envelopes]
+
+
+def test_status_shows_counts_open_alerts_and_the_last_ones(client: redis.Redis, redis_url):
+    burst(client, minutes_ago(client, 1), count=7)
+    burst(client, minutes_ago(client, 0.5), count=2, model="tone")
+    before = run(redis_url, "status")
+    assert "monitoring is not running" in before.stdout
+    monitor(client).tick()
+    (alert,) = alerts(client)
+    over = replace(alert, id="negatives-tone-1-0", summary="over", fired_at=1.5)
+    AlertBook(client).record(over)
+    AlertBook(client).record(replace(over, resolved_at=2.25))
+    after = run(redis_url, "status")
+    assert after.returncode == 0
+    assert "monitoring is running" in after.stdout
+    rows = [
+        [cell.strip() for cell in row.split("│")[1:-1]] for row in after.stdout.splitlines() if "│" in row
+    ]
+    assert rows[0] == ["sentiment", "7", "3", alert.id]
+    assert rows[1] == ["tone", "2", "3", "-"]
+    assert rows[2][1:] == ["open", "warning", alert.summary]
+    assert rows[3] == ["1970-01-01 00:00:01.500Z", "1970-01-01 00:00:02.250Z", "warning", "over"]
+
+
+def test_status_with_redis_away_is_one_sentence(tmp_path):
+    result = run(f"unix://{tmp_path}/none.sock", "status")
+    assert result.returncode == 1
+    assert result.stderr.startswith("Redis does not answer, check REDIS_URL")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_help_shows_examples(redis_url):
+    assert "python -m monitoring status" in run(redis_url, "--help").stdout
+
+
+@pytest.mark.parametrize("name", ["MONITORING_LIMIT", "APPLICATIONINSIGHTS_CONNECTION_STRING"])
+def test_a_wrong_setting_is_one_sentence_and_exit_code_2(redis_url, name):
+    result = run(redis_url, **{name: "secret"})
+    assert result.returncode == 2
+    assert result.stderr.startswith(name)
+    assert len(result.stderr.splitlines()) == 1
+    assert "secret" not in result.stderr
