@@ -8,7 +8,7 @@ goes to that very address, so a second DNS answer cannot move it. Refusals name 
 import asyncio
 import socket
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +16,9 @@ import httpcore2
 
 from gateway.errors import WebhookRefused
 from gateway.settings import Network
+
+#: RFC 6052: a gateway of the network turns these into IPv4.
+_NAT64 = IPv6Network("64:ff9b::/96")
 
 _REFUSED = "The webhook's host is not a public address; its operator can allow it with GATEWAY_WEBHOOK_ALLOW."
 
@@ -47,16 +50,19 @@ def _refused(detail: str, pointer: str) -> WebhookRefused:
 
 def is_allowed(address: str, allowed: Iterable[Network]) -> bool:
     """Whether a webhook may connect to this address: a public one, or one the operator allows."""
-    found = _unmapped(ip_address(address))
+    found = _meant(ip_address(address))
     if found.is_global and not found.is_multicast:
         return True
     return any(found in network for network in allowed)
 
 
-def _unmapped(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """``::ffff:10.0.0.1`` is 10.0.0.1, whatever it looks like."""
-    mapped = getattr(address, "ipv4_mapped", None)
-    return mapped if isinstance(mapped, IPv4Address) else address
+def _meant(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """Return the IPv4 address that an IPv6 one stands for: ``::ffff:10.0.0.1`` is 10.0.0.1."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address
 
 
 class AddressRefused(httpcore2.ConnectError):

@@ -72,7 +72,7 @@ class RedisServer:
         self.process.wait(10)
 
 
-def _serve(kind: str) -> Iterator[RedisServer]:
+def serve(kind: str) -> Iterator[RedisServer]:
     # Not tmp_path: a socket's path must stay under 108 bytes.
     folder = Path(tempfile.mkdtemp(prefix="barometer-"))
     server = RedisServer(server_binary(kind), folder)
@@ -84,7 +84,7 @@ def _serve(kind: str) -> Iterator[RedisServer]:
 
 @pytest.fixture(scope="session")
 def _embedded_server() -> Iterator[RedisServer]:
-    yield from _serve("embedded")
+    yield from serve("embedded")
 
 
 @pytest.fixture
@@ -98,4 +98,4 @@ def redis_url(_embedded_server: RedisServer) -> str:
 @pytest.fixture(params=SERVERS)
 def redis_server(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
     """A server of each kind, of the test's own: it may kill it."""
-    yield from _serve(request.param)
+    yield from serve(request.param)

@@ -1,0 +1,1 @@
+"""Turns labelled texts into registered models, and decides which of them may serve."""

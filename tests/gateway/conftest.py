@@ -12,8 +12,9 @@ from pathlib import Path
 
 import httpx2
 import pytest
+import redis
 
-from tests.conftest import RedisServer
+from tests.conftest import RedisServer, serve
 
 
 class Gateway:
@@ -68,10 +69,23 @@ def running(redis_url: str, log: Path, **settings: str) -> Iterator[Gateway]:
 Start = Callable[..., AbstractContextManager[Gateway]]
 
 
+@pytest.fixture(scope="package")
+def _apart() -> Iterator[RedisServer]:
+    yield from serve("embedded")
+
+
 @pytest.fixture
-def start(redis_url: str, tmp_path: Path) -> Start:
-    """Start a gateway with settings of the test's own."""
-    return lambda **settings: running(redis_url, tmp_path / "gateway.log", **settings)
+def apart_url(_apart: RedisServer) -> str:
+    """An empty database that the shared gateway does not see."""
+    with redis.Redis.from_url(_apart.url) as client:
+        client.flushall()
+    return _apart.url
+
+
+@pytest.fixture
+def start(apart_url: str, tmp_path: Path) -> Start:
+    """Start a gateway with settings of the test's own, over ``apart_url``."""
+    return lambda **settings: running(apart_url, tmp_path / "gateway.log", **settings)
 
 
 @pytest.fixture(scope="package")

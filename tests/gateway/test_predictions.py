@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 
 from contract import keys
-from tests.gateway.conftest import Gateway, Start
+from tests.gateway.conftest import Gateway, Start, running
 from tests.working import Rule, wait_for, working
 
 FINE, BAD = "what a fine day", "a bad day"
@@ -194,20 +194,18 @@ def test_cancel_in_the_middle_of_a_batch_is_final(gateway: Gateway, redis_url: s
     assert gateway.get(id).json()["status"] == "canceled"
 
 
-def test_a_full_queue_is_503_with_retry_after(start: Start, redis_url: str) -> None:
+def test_a_full_queue_is_503_with_retry_after(start: Start, apart_url: str) -> None:
     with start(GATEWAY_QUEUE_LIMIT="3") as gateway, ThreadPoolExecutor(8) as clients:
         answers = list(clients.map(lambda _: gateway.create(FINE), range(8)))
     assert sorted(answer.status_code for answer in answers) == [202] * 3 + [503] * 5
     refused = next(answer for answer in answers if answer.status_code == 503)
     assert (refused.json()["code"], refused.headers["Retry-After"]) == ("queue_full", "1")
-    assert len(Redis.from_url(redis_url).keys(keys.prediction("*"))) == 3, (
+    assert len(Redis.from_url(apart_url).keys(keys.prediction("*"))) == 3, (
         "a refused one leaves nothing behind"
     )
 
 
 def test_redis_away_is_503_and_the_gateway_recovers_by_itself(redis_server, tmp_path) -> None:
-    from tests.gateway.conftest import running
-
     with running(redis_server.url, tmp_path / "gateway.log") as gateway:
         id = gateway.create(FINE).json()["id"]
         redis_server.kill()
@@ -224,8 +222,6 @@ def test_redis_away_is_503_and_the_gateway_recovers_by_itself(redis_server, tmp_
 
 
 def test_a_redis_that_is_full_refuses_early_and_writes_no_half(redis_server, tmp_path) -> None:
-    from tests.gateway.conftest import running
-
     redis = Redis.from_url(redis_server.url, decode_responses=True)
     with running(redis_server.url, tmp_path / "gateway.log") as gateway:
         assert gateway.create(FINE).status_code == 202
@@ -236,9 +232,9 @@ def test_a_redis_that_is_full_refuses_early_and_writes_no_half(redis_server, tmp
         assert gateway.create(FINE).status_code == 202
 
 
-def test_no_text_reaches_the_log(start: Start, redis_url: str) -> None:
+def test_no_text_reaches_the_log(start: Start, apart_url: str) -> None:
     canary = "xyzzy-canary"
-    with start(GATEWAY_LOG_LEVEL="DEBUG") as gateway, working(redis_url, Rule()):
+    with start(GATEWAY_LOG_LEVEL="DEBUG") as gateway, working(apart_url, Rule()):
         gateway.create(canary, prefer="wait")
         gateway.create(f"poison {canary}", prefer="wait")
         gateway.create(canary, nonsense=canary)
@@ -259,15 +255,15 @@ def test_a_client_that_goes_away_leaves_its_prediction(gateway: Gateway, redis_u
         assert gateway.get(id, prefer="wait").json()["status"] == "succeeded"
 
 
-def test_sigterm_lets_a_waiter_finish(start: Start, redis_url: str) -> None:
+def test_sigterm_lets_a_waiter_finish(start: Start, apart_url: str) -> None:
     with start() as gateway:
         answers = []
         client = threading.Thread(target=lambda: answers.append(gateway.create(FINE, prefer="wait=20")))
         client.start()
-        redis = Redis.from_url(redis_url)
+        redis = Redis.from_url(apart_url)
         wait_for(lambda: redis.llen(keys.queue("sentiment")) == 1)
         gateway.process.terminate()
         time.sleep(0.5)
-        with working(redis_url, Rule()):
+        with working(apart_url, Rule()):
             client.join(20)
         assert answers[0].json()["status"] == "succeeded"

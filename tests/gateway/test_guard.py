@@ -1,0 +1,69 @@
+"""No spelling of an inner address gets a connection; names are pinned to the address that was checked."""
+
+from ipaddress import ip_network
+
+import httpcore2
+import pytest
+
+from gateway.errors import WebhookRefused
+from gateway.guard import AddressRefused, GuardedBackend, check_url, is_allowed
+from tests.gateway.receiver import receiving
+
+
+async def post(url: str, *allowed: str) -> int:
+    backend = GuardedBackend([ip_network(block) for block in allowed])
+    async with httpcore2.AsyncConnectionPool(network_backend=backend) as pool:
+        timeouts = {"timeout": {"connect": 2, "read": 2}}
+        answer = await pool.request("POST", url, content=b"x", extensions=timeouts)
+        return answer.status
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1", "localhost", "0.0.0.0", "2130706433", "0x7f.1", "0177.0.0.1", "127.1", "[::1]",
+        "[::ffff:127.0.0.1]", "[::]", "169.254.169.254", "10.0.0.1", "172.16.0.1", "192.168.0.1",
+        "100.64.0.1", "192.0.2.1", "224.0.0.1", "[fe80::1]", "[fc00::1]", "[64:ff9b::7f00:1]",
+    ],
+)  # fmt: skip
+async def test_an_inner_address_is_refused_however_it_is_written(host: str) -> None:
+    with receiving() as receiver:
+        port = receiver.url.split(":")[2].split("/")[0]
+        with pytest.raises(AddressRefused) as refused:
+            await post(f"http://{host}:{port}/hook")
+        assert not receiver.received
+        assert host not in str(refused.value)
+
+
+async def test_what_the_operator_allows_is_reached_by_any_name() -> None:
+    with receiving() as receiver:
+        assert await post(receiver.url, "127.0.0.0/8") == 204
+        assert await post(receiver.url.replace("127.0.0.1", "2130706433"), "127.0.0.0/8") == 204
+
+
+def test_public_addresses_are_allowed_and_mapped_ones_judged_by_what_they_map() -> None:
+    assert is_allowed("93.184.216.34", [])
+    assert is_allowed("2606:2800:220:1:248:1893:25c8:1946", [])
+    assert is_allowed("::ffff:93.184.216.34", [])
+    assert not is_allowed("::ffff:10.0.0.1", [])
+    assert is_allowed("::ffff:10.0.0.1", [ip_network("10.0.0.0/8")])
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", "example.com", "ftp://example.com", "https://", "https:///path", "https://u:p@example.com/",
+        "https://exa mple.com/", "https://example.com:99999/", "https://example.com:0/", "file:///etc/passwd",
+        "https://[::1/", "https://example.com/\r\nHost: other",
+    ],
+)  # fmt: skip
+def test_what_is_no_callable_url_is_refused_at_once(url: str) -> None:
+    with pytest.raises(WebhookRefused):
+        check_url(url, http=True)
+
+
+def test_plain_http_only_where_it_is_allowed() -> None:
+    check_url("https://example.com/hook", http=False)
+    check_url("http://example.com/hook", http=True)
+    with pytest.raises(WebhookRefused):
+        check_url("http://example.com/hook", http=False)

@@ -1,0 +1,99 @@
+import pytest
+
+from trainer.data.cleaning import clean
+from trainer.data.files import Columns
+from trainer.data.rows import Row, digest
+from trainer.data.split import EVALUATION_SHARE, split
+from trainer.errors import BadData
+from trainer.preparing import prepare
+
+from .conftest import opinions, write_csv
+
+
+def rows(*pairs):
+    return [Row(number, text, label) for number, (text, label) in enumerate(pairs, start=1)]
+
+
+ENOUGH = [(f"text {number}", ("a", "b")[number % 2]) for number in range(20)]
+
+
+def test_a_repeated_row_is_kept_once_in_its_first_place_and_counted():
+    cleaned = clean(rows(*ENOUGH, ENOUGH[3], ENOUGH[3]))
+    assert [(row.text, row.label) for row in cleaned.rows] == ENOUGH
+    assert (cleaned.repeated, cleaned.contradictory) == (2, 0)
+
+
+def test_a_text_with_two_labels_is_left_out_altogether_and_counted():
+    cleaned = clean(rows(*ENOUGH, ("torn", "a"), ("torn", "b"), ("torn", "a")))
+    assert [(row.text, row.label) for row in cleaned.rows] == ENOUGH
+    assert (cleaned.repeated, cleaned.contradictory) == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "sentence"),
+    [
+        ([], "there are no rows"),
+        ([*ENOUGH, (" \n", "a")], "row 21 has no text"),
+        ([*ENOUGH, ("fine", " ")], "row 21 has no label"),
+        ([(text, "a") for text, _ in ENOUGH], "there is only one label, 'a'"),
+        ([*ENOUGH, ("one", "c"), ("two", "c")], "too few rows are labelled 'c': each label needs at least 5"),
+        (
+            [*ENOUGH, *((f"more {n}", "A ") for n in range(5))],
+            "the labels 'A ', 'a' differ in case or blanks only",
+        ),
+        ([("torn", "a"), ("torn", "b")], "every text bears more than one label"),
+        ([(f"text {n}", f"label {n}") for n in range(9)], "'label 4' and 4 more"),
+    ],
+)
+def test_rows_that_teach_nothing_are_refused_in_one_sentence(pairs, sentence):
+    with pytest.raises(BadData) as caught:
+        clean(rows(*pairs))
+    assert sentence in str(caught.value)
+
+
+def test_no_row_changes_side_when_rows_are_added():
+    few, many = split(rows(*opinions(400))), split(rows(*opinions(400), *opinions(400, seed=1)))
+    assert {row.text for row in few.training} <= {row.text for row in many.training}
+    assert {row.text for row in few.evaluation} <= {row.text for row in many.evaluation}
+
+
+def test_the_sides_hold_every_row_once_and_the_labels_alike():
+    everything = rows(*opinions(4000))
+    sides = split(everything)
+    assert sorted(sides.training + sides.evaluation, key=lambda row: row.number) == everything
+    for label in ("negative", "positive"):
+        share = sum(row.label == label for row in sides.evaluation) / 2000
+        assert share == pytest.approx(EVALUATION_SHARE, abs=0.03)
+
+
+def test_texts_that_read_the_same_share_one_side():
+    spellings = [f"{a}Great  News number {n}{b}" for n in range(50) for a, b in (("", ""), (" ", "\n"))]
+    sides = split(rows(*((text, "a") for text in (*spellings, *map(str.upper, spellings)))))
+    trained = {" ".join(row.text.casefold().split()) for row in sides.training}
+    measured = {" ".join(row.text.casefold().split()) for row in sides.evaluation}
+    assert measured
+    assert not trained & measured
+
+
+def test_rows_of_the_evaluation_file_are_taken_out_of_training_and_counted(tmp_path):
+    shared = [(text.upper(), label) for text, label in opinions(20)]
+    prepared = prepare(
+        write_csv(tmp_path / "data.csv", opinions(100)),
+        write_csv(tmp_path / "evaluation.csv", shared),
+        Columns(),
+    )
+    assert (len(prepared.training), len(prepared.evaluation), prepared.leaked) == (80, 20, 20)
+
+
+def test_evaluation_labels_that_are_not_taught_are_refused(tmp_path):
+    other = [(f"text {n}", ("meh", "wow")[n % 2]) for n in range(20)]
+    with pytest.raises(
+        BadData, match="rows to evaluate on are labelled 'meh', 'wow', which no row to train on is"
+    ):
+        prepare(write_csv(tmp_path / "a.csv", opinions(100)), write_csv(tmp_path / "b.csv", other), Columns())
+
+
+def test_the_digest_of_rows_ignores_their_order_but_no_letter():
+    assert digest(rows(*ENOUGH)) == digest(rows(*reversed(ENOUGH)))
+    assert digest(rows(*ENOUGH)) != digest(rows(*ENOUGH[:-1], ("text 19 ", "b")))
+    assert digest(rows(("a", "b c"))) != digest(rows(("a b", "c")))

@@ -1,0 +1,66 @@
+"""Jobs on a real Redis, run by the trainer's worker in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from redis import Redis
+from rq import Queue
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from contract.jobs import TRAINING_QUEUE
+
+from .conftest import opinions, write_csv
+
+
+@pytest.fixture
+def queue(redis_url):
+    with Redis.from_url(redis_url) as connection:
+        yield Queue(TRAINING_QUEUE, connection=connection, serializer=JSONSerializer)
+
+
+def work_off(redis_url: str, tracking_uri: str) -> str:
+    """Let a worker process empty the queue; return what it wrote to stderr."""
+    code = "import os, trainer.logging, trainer.work as w; trainer.logging.configure('INFO'); "
+    code += "w.run(os.environ['REDIS_URL'], burst=True)"
+    environment = {**os.environ, "REDIS_URL": redis_url, "MLFLOW_TRACKING_URI": tracking_uri}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=120
+    )
+    return done.stderr
+
+
+def test_a_job_is_trained_and_a_bad_one_fails_alone(queue, redis_url, tracking_uri, model, tmp_path):
+    rows = opinions(1500)
+    rows[3] = ("a canaryword that occurs once", "positive")
+    data = write_csv(tmp_path / "data.csv", rows)
+    bad = queue.enqueue("trainer.jobs.train", {"file": "x.csv"}, description="training")
+    good = queue.enqueue("trainer.jobs.train", {"data": str(data), "model": model}, description="training")
+    log = work_off(redis_url, tracking_uri)
+    jobs = [Job.fetch(job.id, connection=queue.connection, serializer=JSONSerializer) for job in (bad, good)]
+    assert [job.get_status() for job in jobs] == ["failed", "finished"]
+    assert "file: Extra inputs are not permitted" in jobs[0].latest_result().exc_string
+    result = jobs[1].return_value()
+    assert (result["model"], result["version"], result["gate"], result["promoted"]) == (
+        model,
+        "1",
+        "passed",
+        True,
+    )
+    assert result["macro_f1"] > 0.9
+    assert "canaryword" not in log
+    events = [json.loads(line) for line in log.splitlines()]
+    assert {"time", "level", "logger", "event"} <= set(events[0])
+    assert "training.finished" in {event["event"] for event in events}
+
+
+def test_an_absent_redis_is_named_with_what_to_do():
+    done = subprocess.run(
+        [sys.executable, "-m", "trainer", "work"],
+        env={**os.environ, "REDIS_URL": "redis://127.0.0.1:9/0"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == "Redis does not answer: start it, or set REDIS_URL\n"

@@ -1,0 +1,232 @@
+"""The trainer's command line: settings are read here, errors become exit codes here.
+
+Heavy imports wait inside the commands, so that --help answers at once.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+import typer.core
+from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from contract.registry import CHAMPION, DEFAULT_MODEL
+from trainer import environment
+from trainer.errors import BadRequest, PromotionRefused, TrainerError
+from trainer.logging import configure
+from trainer.settings import Settings
+
+if TYPE_CHECKING:
+    from trainer.registry import Registry
+    from trainer.training import Outcome, Request, Step
+
+
+EXAMPLES = """
+Examples:
+
+python -m trainer train reviews.csv --text-column review --label-column sentiment
+
+python -m trainer evaluate new.jsonl --version 3 --json
+
+python -m trainer promote 7 --force --reason "the new labels are wanted"
+"""
+
+
+class Commands(typer.core.TyperGroup):
+    """All commands; what goes wrong in one becomes a sentence and an exit code here."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except TrainerError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(error.exit_code) from error
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Model = Annotated[str, typer.Option("--model", help="Name of the registered model.")]
+Texts = Annotated[str, typer.Option("--text-column", help="Column that holds the texts.")]
+Labels = Annotated[str, typer.Option("--label-column", help="Column that holds the labels.")]
+DataFile = Annotated[Path, typer.Argument(help="Labelled texts: .csv, .tsv, .jsonl or .parquet, in UTF-8.")]
+
+
+@app.callback(epilog=EXAMPLES)
+def prepare(context: typer.Context) -> None:
+    """Train, judge and promote the models that Barometer serves."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
+        typer.echo(f"the settings are wrong: {wrong}", err=True)
+        raise typer.Exit(2) from error
+    # At a terminal the progress line tells the same, and more kindly.
+    watched = sys.stderr.isatty() and context.invoked_subcommand != "work"
+    configure("WARNING" if watched else settings.log_level)
+    environment.prepare(settings.mlflow_tracking_uri)
+    context.obj = settings
+
+
+@app.command()
+def train(
+    data: DataFile,
+    family: Annotated[str, typer.Option(help="Model family: tfidf.")] = "tfidf",
+    text_column: Texts = "text",
+    label_column: Labels = "label",
+    model: Model = DEFAULT_MODEL,
+    seed: Annotated[int, typer.Option(help="Same data and seed, same model.", min=0, max=2**32 - 1)] = 0,
+    evaluation: Annotated[
+        Path | None, typer.Option(help="A file to measure on, instead of holding back a part of DATA.")
+    ] = None,
+    promote: Annotated[bool, typer.Option(help="Let the version serve if the gate passes it.")] = True,  # noqa: FBT002
+) -> None:
+    """Train on DATA, register the model, and let it serve if it proves better than the champion."""
+    from trainer.data.files import Columns
+    from trainer.training import Request
+
+    _train(
+        Request(
+            data=data,
+            evaluation=evaluation,
+            columns=Columns(text_column, label_column),
+            family=family,
+            model=model,
+            seed=seed,
+            promote=promote,
+        )
+    )
+
+
+@app.command()
+def starter(model: Model = DEFAULT_MODEL) -> None:
+    """Train on the packaged corpus, but only if nothing serves yet."""
+    from trainer.starter import CORPUS
+    from trainer.training import Request
+
+    champion = _registry(model).aliases().get(CHAMPION)
+    if champion is not None:
+        typer.echo(f"{model} has a champion already, version {champion}: nothing to do")
+        return
+    outcome = _train(Request(data=CORPUS, model=model))
+    if not outcome.promoted:
+        typer.echo(f"{model} still has no champion: the gate refused version {outcome.version}", err=True)
+        raise typer.Exit(1)
+
+
+@app.command()
+def evaluate(
+    data: DataFile,
+    version: Annotated[str | None, typer.Option(help="A registered version.", show_default=False)] = None,
+    alias: Annotated[
+        str | None, typer.Option(help="An alias, champion by default.", show_default=False)
+    ] = None,
+    text_column: Texts = "text",
+    label_column: Labels = "label",
+    model: Model = DEFAULT_MODEL,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002
+) -> None:
+    """Measure a registered version on a labelled file."""
+    from trainer import report
+    from trainer.data.files import Columns
+    from trainer.measuring import measure
+    from trainer.preparing import load
+
+    if version is not None and alias is not None:
+        raise BadRequest("a version and an alias were given: give one of them")
+    registry = _registry(model)
+    number = version or registry.resolve(alias or CHAMPION)
+    with _progress() as step:
+        step("reading")
+        source = load(data, Columns(text_column, label_column))
+        step("evaluating")
+        evaluation = measure(registry, number, source)
+    if as_json:
+        typer.echo(
+            json.dumps({"model": model, "version": number, **evaluation.to_dict()}, ensure_ascii=False)
+        )
+    else:
+        report.print_left_out(source, Console())
+        report.print_evaluation(evaluation, f"{model} version {number} on {data.name}", Console())
+
+
+@app.command()
+def promote(
+    version: Annotated[str, typer.Argument(help="The version that shall serve.")],
+    model: Model = DEFAULT_MODEL,
+    force: Annotated[bool, typer.Option(help="Even though the gate has not passed it.")] = False,  # noqa: FBT002
+    reason: Annotated[str, typer.Option(help="Why; kept in the trail. Needed with --force.")] = "",
+) -> None:
+    """Let a version serve, if the gate has passed it."""
+    if force and not reason.strip():
+        raise BadRequest("--force needs --reason: say why, the trail keeps it")
+    registry = _registry(model)
+    candidate = registry.version(version)
+    if candidate.gate != "passed" and not force:
+        said = "; ".join(candidate.gate_reasons) or "it has not been judged"
+        raise PromotionRefused(
+            f"the gate has not passed version {version}: {said}. --force --reason TEXT overrides"
+        )
+    registry.promote(version, by="operator", why=reason or "the gate had passed it")
+    typer.echo(f"version {version} of {model} is the champion")
+
+
+@app.command()
+def rollback(
+    model: Model = DEFAULT_MODEL,
+    reason: Annotated[str, typer.Option(help="Why; kept in the trail.")] = "rolled back by hand",
+) -> None:
+    """Let the previous version serve again; a second rollback undoes the first."""
+    left, entered = _registry(model).rollback(by="operator", why=reason)
+    typer.echo(f"version {entered} of {model} is the champion again, version {left} the previous one")
+
+
+@app.command()
+def work(context: typer.Context) -> None:
+    """Wait for training jobs on the queue, and run them one at a time."""
+    from trainer.work import run
+
+    settings: Settings = context.obj
+    run(settings.redis_url)
+
+
+def _train(request: "Request") -> "Outcome":
+    from trainer import report
+    from trainer.gate import Limits
+    from trainer.training import train as run_training
+
+    with _progress() as step:
+        outcome = run_training(request, _registry(request.model), Limits(), step)
+    report.print_outcome(outcome, Console())
+    return outcome
+
+
+def _registry(model: str) -> "Registry":
+    from trainer.registry import Registry
+
+    return Registry(model)
+
+
+@contextmanager
+def _progress() -> Iterator["Step"]:
+    """Show the present step and the time at a terminal; elsewhere show nothing."""
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("starting")
+        yield lambda step: progress.update(task, description=step)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,46 @@
+"""What can go wrong in training.
+
+TrainerError
+├── BadData               the file or its rows cannot be learnt from: mend the file
+├── BadRequest            the request itself makes no sense: mend the arguments
+├── RegistryUnavailable   MLflow does not answer: try again later
+├── QueueUnavailable      Redis does not answer: try again later
+├── ModelUnusable         a registered version cannot be loaded or does not fit the question
+└── PromotionRefused      the gate has not passed this version, and nobody forced it
+
+Each message is one sentence for the person who asked; none holds a user's text.
+"""
+
+
+class TrainerError(Exception):
+    """Root of everything the trainer raises on purpose. ``exit_code`` is the process's."""
+
+    exit_code = 1
+
+
+class BadData(TrainerError):
+    """The file or its rows cannot be learnt from."""
+
+    exit_code = 2
+
+
+class BadRequest(TrainerError):
+    """The arguments make no sense together or name what does not exist."""
+
+    exit_code = 2
+
+
+class RegistryUnavailable(TrainerError):
+    """MLflow does not answer."""
+
+
+class QueueUnavailable(TrainerError):
+    """Redis does not answer."""
+
+
+class ModelUnusable(TrainerError):
+    """A registered version cannot be loaded, or cannot answer the question."""
+
+
+class PromotionRefused(TrainerError):
+    """The gate has not passed this version, and nobody forced it."""

@@ -1,0 +1,74 @@
+"""What runs on the training queue. RQ calls ``train`` by name with a dict, in a process of its own.
+
+That makes this a process's entry, as ``__main__`` is, whoever the worker is: it reads the settings itself.
+"""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from contract.registry import DEFAULT_MODEL
+from trainer import environment
+from trainer.errors import BadRequest
+from trainer.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+
+class Arguments(BaseModel):
+    """What a job may say; the same as the options of ``python -m trainer train``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data: Path
+    evaluation: Path | None = None
+    family: str = "tfidf"
+    text_column: str = "text"
+    label_column: str = "label"
+    model: str = DEFAULT_MODEL
+    seed: int = 0
+    promote: bool = True
+
+
+def train(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Train as told and return what came of it, as JSON values.
+
+    Raises:
+        BadRequest: the arguments are not those of ``Arguments``.
+        TrainerError: as for ``training.train``.
+    """
+    try:
+        wanted = Arguments.model_validate(arguments)
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
+        raise BadRequest(f"the job's arguments are wrong: {wrong}") from error
+    environment.prepare(Settings().mlflow_tracking_uri)
+    # After the environment is set: these import MLflow.
+    from trainer.data.files import Columns
+    from trainer.gate import Limits
+    from trainer.registry import Registry
+    from trainer.training import Request
+    from trainer.training import train as run_training
+
+    request = Request(
+        columns=Columns(wanted.text_column, wanted.label_column),
+        **wanted.model_dump(exclude={"text_column", "label_column"}),
+    )
+    outcome = run_training(
+        request,
+        Registry(wanted.model),
+        Limits(),
+        lambda step: _log.info("training.step", extra={"step": step}),
+    )
+    return {
+        "model": outcome.model,
+        "version": outcome.version,
+        "gate": outcome.verdict.word,
+        "reasons": list(outcome.verdict.reasons),
+        "promoted": outcome.promoted,
+        "macro_f1": outcome.evaluation.macro_f1,
+        "rows": outcome.evaluation.rows,
+    }

@@ -1,0 +1,82 @@
+"""From files to the rows to learn from and those to measure on, with a record of what was left out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainer.data.cleaning import Clean, clean, without
+from trainer.data.files import Columns, File, read
+from trainer.data.rows import Row, digest
+from trainer.data.split import split
+from trainer.errors import BadData
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file and what is left of it after cleaning."""
+
+    file: File
+    cleaned: Clean
+
+    @property
+    def rows_sha256(self) -> str:
+        """Digest of the rows left, whatever the file's format or order."""
+        return digest(self.cleaned.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Rows on their sides. ``measured`` is the separate evaluation file, where there is one.
+
+    ``leaked`` counts the rows taken out of training because the evaluation file holds their text.
+    """
+
+    source: Source
+    training: tuple[Row, ...]
+    evaluation: tuple[Row, ...]
+    measured: Source | None = None
+    leaked: int = 0
+
+
+def prepare(data: Path, evaluation: Path | None, columns: Columns) -> Prepared:
+    """Read, check and split.
+
+    Raises:
+        BadData: a file cannot be read to the letter, or its rows cannot be learnt from.
+    """
+    source = load(data, columns)
+    if evaluation is None:
+        sides = split(source.cleaned.rows)
+        prepared = Prepared(source, sides.training, sides.evaluation)
+    else:
+        measured = load(evaluation, columns)
+        training = without(source.cleaned.rows, measured.cleaned.rows)
+        leaked = len(source.cleaned.rows) - len(training)
+        prepared = Prepared(source, training, measured.cleaned.rows, measured, leaked)
+    _refuse_uneven(prepared)
+    return prepared
+
+
+def load(path: Path, columns: Columns) -> Source:
+    """Read and clean one file.
+
+    Raises:
+        BadData: as for ``prepare``.
+    """
+    file = read(path, columns)
+    try:
+        return Source(file, clean(file.rows))
+    except BadData as error:
+        raise BadData(f"{path.name}: {error}") from error
+
+
+def _refuse_uneven(prepared: Prepared) -> None:
+    taught, asked = ({row.label for row in side} for side in (prepared.training, prepared.evaluation))
+    if not asked:
+        raise BadData("no row is left to evaluate on: add rows, or name a file with --evaluation")
+    if len(taught) < 2:
+        raise BadData("fewer than two labels are left to train on: add rows")
+    if asked - taught:
+        names = ", ".join(f"'{label[:40]}'" for label in sorted(asked - taught)[:5])
+        raise BadData(
+            f"rows to evaluate on are labelled {names}, which no row to train on is: make the labels agree"
+        )

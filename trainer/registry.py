@@ -1,0 +1,221 @@
+"""The MLflow registry: versions, their tags, and the aliases that say which one serves.
+
+The only file that registers, tags or moves an alias. Every move leaves a trail on the registered model, a tag
+``barometer.alias.<time>`` holding JSON ``{alias, from, to, by, why, at}``.
+"""
+
+import io
+import json
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import mlflow
+import numpy as np
+import requests
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from contract.registry import CHAMPION, GATE_REASONS_TAG, GATE_TAG, PREVIOUS
+from trainer.errors import BadRequest, ModelUnusable, RegistryUnavailable
+from trainer.families.family import Probabilities
+from trainer.gate import Verdict
+
+TRAIL_PREFIX = "barometer.alias."
+
+_log = logging.getLogger(__name__)
+
+
+@contextmanager
+def reachable() -> Iterator[None]:
+    """Turn MLflow's own errors into one of ours."""
+    try:
+        yield
+    except (MlflowException, requests.RequestException) as error:
+        _log.debug("mlflow.failed", exc_info=True)
+        if isinstance(error, requests.RequestException) or isinstance(
+            error.__context__, requests.RequestException
+        ):
+            raise RegistryUnavailable(
+                f"MLflow does not answer at {mlflow.get_tracking_uri()}: start it, or set MLFLOW_TRACKING_URI"
+            ) from error
+        first_line = str(error).partition("\n")[0]
+        raise RegistryUnavailable(
+            f"MLflow at {mlflow.get_tracking_uri()} could not do that: {first_line}"
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A registered version: what the gate said of it, and all its tags."""
+
+    number: str
+    gate: str
+    gate_reasons: tuple[str, ...]
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A registered version in memory."""
+
+    number: str
+    labels: tuple[str, ...]
+    _model: mlflow.pyfunc.PyFuncModel
+
+    def probabilities(self, texts: Sequence[str]) -> Probabilities:
+        """Return one row a text, one column a label.
+
+        Raises:
+            ModelUnusable: the model raises, or answers something else.
+        """
+        return _matrix(_answers(self._model, texts, self.number), self.labels, self.number)
+
+
+class Registry:
+    """One registered model."""
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        self._client = MlflowClient()
+
+    def aliases(self) -> dict[str, str]:
+        """Return the version each alias points to; none where the model is not registered."""
+        try:
+            with reachable():
+                return {
+                    alias: str(number)
+                    for alias, number in self._client.get_registered_model(self.model).aliases.items()
+                }
+        except RegistryUnavailable as error:
+            if _is_missing(error):
+                return {}
+            raise
+
+    def resolve(self, alias: str) -> str:
+        """Return the version an alias points to.
+
+        Raises:
+            BadRequest: there is no such alias.
+        """
+        aliases = self.aliases()
+        if alias not in aliases:
+            there = f"; there are: {', '.join(sorted(aliases))}" if aliases else ", nor any other alias"
+            raise BadRequest(f"{self.model} has no {alias}{there}")
+        return aliases[alias]
+
+    def version(self, number: str) -> Version:
+        """Return one version.
+
+        Raises:
+            BadRequest: there is no such version.
+        """
+        try:
+            with reachable():
+                tags = self._client.get_model_version(self.model, number).tags
+        except RegistryUnavailable as error:
+            if _is_missing(error):
+                raise BadRequest(f"there is no version {number} of {self.model}") from error
+            raise
+        reasons = tuple(tags.get(GATE_REASONS_TAG, "").splitlines())
+        return Version(number, tags.get(GATE_TAG, ""), reasons, tags)
+
+    def register(self, model_uri: str, tags: Mapping[str, str]) -> str:
+        """Register a logged model and return its version."""
+        # MLflow prints what it does to stderr, where nothing but our log's JSON belongs.
+        with reachable(), redirect_stderr(io.StringIO()):
+            return str(mlflow.register_model(model_uri, self.model, tags=dict(tags)).version)
+
+    def store_verdict(self, number: str, verdict: Verdict) -> None:
+        """Write the gate's verdict and reasons on a version."""
+        with reachable():
+            # The reasons first: a version that says "passed" also says why.
+            self._client.set_model_version_tag(
+                self.model, number, GATE_REASONS_TAG, "\n".join(verdict.reasons)
+            )
+            self._client.set_model_version_tag(self.model, number, GATE_TAG, verdict.word)
+
+    def load(self, number: str) -> Loaded:
+        """Load a version.
+
+        Raises:
+            ModelUnusable: it cannot be loaded, or does not answer as our models do.
+        """
+        try:
+            model = mlflow.pyfunc.load_model(f"models:/{self.model}/{number}")
+        except Exception as error:
+            _log.warning("model.load_failed", extra={"model": self.model, "version": number}, exc_info=True)
+            raise ModelUnusable(f"version {number} cannot be loaded ({type(error).__name__})") from error
+        probe = _answers(model, [""], number)
+        return Loaded(number, tuple(sorted(probe[0])), model)
+
+    def promote(self, number: str, *, by: str, why: str) -> None:
+        """Make a version the champion, and the champion the previous one."""
+        champion = self.aliases().get(CHAMPION)
+        if champion == number:
+            return
+        if champion is not None:
+            # Before the champion moves: a crash in between leaves a rollback that changes nothing, never a
+            # champion whose predecessor is forgotten.
+            self._move(PREVIOUS, champion, by=by, why=why)
+        self._move(CHAMPION, number, by=by, why=why)
+
+    def rollback(self, *, by: str, why: str) -> tuple[str, str]:
+        """Exchange champion and previous; return the versions left and entered.
+
+        Raises:
+            BadRequest: there is nothing to go back to.
+        """
+        aliases = self.aliases()
+        champion, previous = aliases.get(CHAMPION), aliases.get(PREVIOUS)
+        if champion is None or previous is None or champion == previous:
+            raise BadRequest(f"{self.model} has no previous version to go back to")
+        # The champion first: whatever happens next, the version in trouble no longer serves.
+        self._move(CHAMPION, previous, by=by, why=why)
+        self._move(PREVIOUS, champion, by=by, why=why)
+        return champion, previous
+
+    def trail(self) -> list[dict[str, str | None]]:
+        """Return all alias moves, oldest first."""
+        with reachable():
+            tags = self._client.get_registered_model(self.model).tags
+        return [json.loads(tags[key]) for key in sorted(tags) if key.startswith(TRAIL_PREFIX)]
+
+    def _move(self, alias: str, number: str, *, by: str, why: str) -> None:
+        now = datetime.now(UTC)
+        entry = {"alias": alias, "from": self.aliases().get(alias), "to": number, "by": by, "why": why}
+        with reachable():
+            # The trail first: it may tell of a move that a crash prevented, but no move goes untold.
+            key = f"{TRAIL_PREFIX}{now:%Y%m%dT%H%M%S.%fZ}"
+            self._client.set_registered_model_tag(
+                self.model, key, json.dumps({**entry, "at": now.isoformat()})
+            )
+            self._client.set_registered_model_alias(self.model, alias, number)
+        _log.info("alias.moved", extra={"model": self.model, **entry})
+
+
+def _is_missing(error: RegistryUnavailable) -> bool:
+    return (
+        isinstance(error.__cause__, MlflowException)
+        and error.__cause__.error_code == "RESOURCE_DOES_NOT_EXIST"
+    )
+
+
+def _answers(model: mlflow.pyfunc.PyFuncModel, texts: Sequence[str], number: str) -> list[dict[str, float]]:
+    """Return the scores of each text as the model gives them."""
+    try:
+        return [dict(answer["scores"]) for answer in model.predict(list(texts))]
+    except Exception as error:
+        _log.warning("model.answer_failed", extra={"version": number}, exc_info=True)
+        raise ModelUnusable(
+            f"version {number} does not answer texts with scores ({type(error).__name__})"
+        ) from error
+
+
+def _matrix(answers: Sequence[Mapping[str, float]], labels: Sequence[str], number: str) -> Probabilities:
+    try:
+        return np.array([[answer[label] for label in labels] for answer in answers], dtype=np.float64)
+    except KeyError as error:
+        raise ModelUnusable(f"version {number} answers with varying labels") from error

@@ -1,0 +1,184 @@
+"""From a data file to a registered version with a verdict: the order of the steps, not their inside."""
+
+import json
+import logging
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from contract.registry import CHAMPION, DEFAULT_MODEL
+from trainer import provenance, tracking
+from trainer.data.files import Columns
+from trainer.errors import BadRequest, ModelUnusable
+from trainer.evaluation import Evaluation, evaluate
+from trainer.families import FAMILIES
+from trainer.families.family import Fitted, Probabilities
+from trainer.gate import Champion, Limits, Unusable, Verdict, judge
+from trainer.preparing import Prepared, Source, prepare
+from trainer.registry import Registry
+
+#: Called with a few words whenever the next step begins.
+Step = Callable[[str], None]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to train on and how. Without ``evaluation`` part of ``data`` is held back to measure on."""
+
+    data: Path
+    evaluation: Path | None = None
+    columns: Columns = field(default_factory=Columns)
+    family: str = "tfidf"
+    model: str = DEFAULT_MODEL
+    seed: int = 0
+    promote: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of it. ``promoted`` tells whether the version serves now."""
+
+    model: str
+    version: str
+    prepared: Prepared
+    evaluation: Evaluation
+    verdict: Verdict
+    promoted: bool
+
+
+def train(request: Request, registry: Registry, limits: Limits, step: Step) -> Outcome:
+    """Train, measure, register, judge, and promote if the gate allows and the request wants it.
+
+    A crash at any point leaves a failed run or a version without a passed verdict, and neither serves.
+    """
+    if request.family not in FAMILIES:
+        raise BadRequest(f"there is no family '{request.family}'; there are: {', '.join(FAMILIES)}")
+    step("reading")
+    prepared = prepare(request.data, request.evaluation, request.columns)
+    texts, truth = [row.text for row in prepared.evaluation], [row.label for row in prepared.evaluation]
+    with (
+        tracking.run(f"{request.model}-{request.family}") as run_id,
+        tempfile.TemporaryDirectory(prefix="barometer-") as folder,
+    ):
+        step("training")
+        fitted = _fit(request, prepared, Path(folder))
+        step("evaluating")
+        probabilities = fitted.probabilities(texts)
+        evaluation = evaluate(fitted.labels, truth, probabilities)
+        step("registering")
+        version = _register(request, registry, prepared, fitted, evaluation, Path(folder))
+    step("judging")
+    answered = _Answered(texts, truth, fitted.labels, probabilities)
+    verdict = _judge(registry, answered, limits, request.seed)
+    registry.store_verdict(version, verdict)
+    promoted = verdict.passed and request.promote
+    if promoted:
+        registry.promote(version, by="gate", why="; ".join(verdict.reasons))
+    _log.info(
+        "training.finished",
+        extra={
+            "model": request.model,
+            "version": version,
+            "run": run_id,
+            "gate": verdict.word,
+            "promoted": promoted,
+        },
+    )
+    return Outcome(
+        model=request.model, version=version, prepared=prepared,
+        evaluation=evaluation, verdict=verdict, promoted=promoted,
+    )  # fmt: skip
+
+
+def _fit(request: Request, prepared: Prepared, folder: Path) -> Fitted:
+    texts, labels = [row.text for row in prepared.training], [row.label for row in prepared.training]
+    return FAMILIES[request.family](texts, labels, seed=request.seed, folder=folder)
+
+
+def _register(
+    request: Request,
+    registry: Registry,
+    prepared: Prepared,
+    fitted: Fitted,
+    evaluation: Evaluation,
+    folder: Path,
+) -> str:
+    """Log run and model, then register; return the version."""
+    sources = {"training": prepared.source}
+    if prepared.measured is not None:
+        sources["evaluation"] = prepared.measured
+    facts = _facts(request, prepared, fitted)
+    tracking.log_facts(
+        {**fitted.parameters, **_parameters(request, prepared)},
+        facts,
+        {name: _data(s) for name, s in sources.items()},
+    )
+    tracking.log_evaluation(evaluation, folder)
+    uri = tracking.log_model(fitted, facts, folder)
+    return registry.register(uri, {**facts, "barometer.metrics": json.dumps(tracking.metrics(evaluation))})
+
+
+def _parameters(request: Request, prepared: Prepared) -> dict[str, object]:
+    left_out = prepared.source.cleaned
+    return {
+        "family": request.family,
+        "seed": request.seed,
+        "data": request.data.name,
+        "rows.training": len(prepared.training),
+        "rows.evaluation": len(prepared.evaluation),
+        "rows.repeated": left_out.repeated,
+        "rows.contradictory": left_out.contradictory,
+        "rows.leaked": prepared.leaked,
+    }
+
+
+def _facts(request: Request, prepared: Prepared, fitted: Fitted) -> dict[str, str]:
+    """Return what a version tells about itself, as tags."""
+    facts = {
+        "family": request.family,
+        "labels": json.dumps(fitted.labels, ensure_ascii=False),
+        "seed": str(request.seed),
+        "data.file_sha256": prepared.source.file.sha256,
+        "data.rows_sha256": prepared.source.rows_sha256,
+        "versions": json.dumps(provenance.versions()),
+    }
+    facts |= {f"code.{name}": value for name, value in provenance.code().items()}
+    return {f"barometer.{name}": value for name, value in facts.items()}
+
+
+def _data(source: Source) -> tracking.Data:
+    return tracking.Data(source.file.name, source.file.sha256, source.rows_sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """The evaluation rows and what the new version answered."""
+
+    texts: list[str]
+    truth: list[str]
+    labels: tuple[str, ...]
+    probabilities: Probabilities
+
+
+def _judge(registry: Registry, answered: _Answered, limits: Limits, seed: int) -> Verdict:
+    champion = registry.aliases().get(CHAMPION)
+    rival = _ask(registry, champion, answered.texts)
+    verdict = judge(answered.truth, answered.labels, answered.probabilities, rival, limits=limits, seed=seed)
+    # Two trainings at once: the one that ends last was measured against a champion that no longer serves.
+    if registry.aliases().get(CHAMPION) != champion:
+        return Verdict(passed=False, reasons=("the champion changed while this version was judged",))
+    return verdict
+
+
+def _ask(registry: Registry, champion: str | None, texts: list[str]) -> Champion | Unusable | None:
+    """Let the champion answer the evaluation texts."""
+    if champion is None:
+        return None
+    try:
+        loaded = registry.load(champion)
+        return Champion(champion, loaded.labels, loaded.probabilities(texts))
+    except ModelUnusable as error:
+        return Unusable(champion, str(error))
