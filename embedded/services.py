@@ -87,7 +87,8 @@ def parts(settings: Settings, redis: Server, mlflow: Server, client: AsyncClient
         is_up=redis_server.beats(redis.url, keys.MONITORING_HEARTBEAT),
     )
     workers = [
-        Part(spec=Spec(name=name, command=python("worker")), after=(TRAINER,))
+        # Not after the trainer: imports take as long as MLflow's start, and it waits for a champion itself.
+        Part(spec=Spec(name=name, command=python("worker")), after=redis.needed)
         for name in worker_names(settings.workers)
     ]
     gateway = Part(

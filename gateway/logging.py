@@ -19,6 +19,8 @@ def configure(level: str) -> None:
                 }
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+            # Its start and stop are said by us.
+            "loggers": {"uvicorn.error": {"level": "WARNING"}},
             "root": {"level": level, "handlers": ["stderr"]},
         }
     )

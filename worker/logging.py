@@ -19,6 +19,8 @@ def configure(level: str) -> None:
                 }
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+            # What it says of retries is said by us, once and shorter.
+            "loggers": {"urllib3.connectionpool": {"level": "ERROR"}},
             "root": {"level": level, "handlers": ["stderr"]},
         }
     )

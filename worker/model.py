@@ -26,6 +26,9 @@ _ENVIRONMENT = {
 
 log = logging.getLogger(__name__)
 
+#: What MLflow answers when the model or its alias is not there; anything else is trouble on the way.
+_ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+
 _WARM_UP = ("ready?", "One sentence of usual length, to touch every path that a real text will take.")
 
 
@@ -64,7 +67,9 @@ class Registry:
         try:
             found = self._mlflow.MlflowClient().get_model_version_by_alias(self._name, registry.CHAMPION)
         except self._mlflow.MlflowException as error:
-            raise ModelUnavailable(f"no champion of {self._name!r}: {error.message}") from error
+            if error.error_code in _ABSENT:
+                raise ModelUnavailable(f"{self._name!r} has no champion yet") from error
+            raise ModelUnavailable("MLflow does not answer") from error
         return str(found.version)
 
     def load(self, version: str) -> RegisteredModel:
@@ -77,7 +82,7 @@ class Registry:
         try:
             loaded = self._mlflow.pyfunc.load_model(f"models:/{self._name}/{version}")
         except self._mlflow.MlflowException as error:
-            raise ModelUnavailable(f"version {version} of {self._name!r}: {error.message}") from error
+            raise ModelUnavailable(f"version {version} of {self._name!r} cannot be fetched") from error
         except Exception as error:
             raise ModelBroken(f"version {version} of {self._name!r} does not load") from error
         # Past MLflow's schema check: the worker hands over a list of strings and nothing else.

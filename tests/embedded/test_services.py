@@ -34,14 +34,14 @@ async def test_the_gateway_stops_first_then_workers_and_monitoring_and_redis_las
     assert names[::-1] == ["gateway", "worker-2", "worker-1", "monitoring", "trainer", "mlflow", "redis"]
 
 
-async def test_gateway_and_monitoring_do_not_wait_for_mlflow_but_workers_wait_for_a_champion(tmp_path):
+async def test_only_the_trainer_waits_for_mlflow(tmp_path):
     after = {part.spec.name: tuple(part.after) for part in await started(Settings(), tmp_path)}
     assert after == {
         "redis": (),
         "mlflow": (),
         "trainer": ("redis", "mlflow"),
         "monitoring": ("redis",),
-        "worker": ("trainer",),
+        "worker": ("redis",),
         "gateway": ("redis",),
     }
 
@@ -50,7 +50,7 @@ async def test_servers_of_someone_else_are_not_started(tmp_path):
     settings = Settings(redis_url="redis://elsewhere", mlflow_tracking_uri="https://mlflow.example")
     parts = await started(settings, tmp_path)
     assert [part.spec.name for part in parts] == ["trainer", "monitoring", "worker", "gateway"]
-    assert {name for part in parts for name in part.after} == {"trainer"}
+    assert {name for part in parts for name in part.after} == set()
 
 
 async def test_every_part_that_serves_is_waited_for(tmp_path):
