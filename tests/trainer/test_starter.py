@@ -48,7 +48,8 @@ def test_messages_have_1_to_60_words_on_one_line(corpus: list[dict[str, str]]) -
 
 
 def test_it_is_not_made_from_templates(corpus: list[dict[str, str]]) -> None:
-    starts = Counter(" ".join(words(row["text"]).split()[:4]) for row in corpus if len(row["text"].split()) > 4)
+    texts = [words(row["text"]).split() for row in corpus]
+    starts = Counter(" ".join(text[:4]) for text in texts if len(text) > 4)
     assert sum(count for count in starts.values() if count > 1) / len(corpus) < 0.1
     assert starts.most_common(1)[0][1] <= 12
 
