@@ -82,6 +82,17 @@ def test_410_ends_the_delivery(gateway: Gateway, redis_url: str) -> None:
         gateway.create("fine", webhook=receiver.url)
         wait_for(lambda: receiver.received)
         wait_for(lambda: not outbox(redis_url))
+        assert len(receiver.received) == 1
+
+
+def test_the_second_failure_waits_longer_than_the_first(gateway: Gateway, redis_url: str) -> None:
+    with receiving((500, {}), (500, {})) as receiver, working(redis_url, Rule()):
+        gateway.create("fine", webhook=receiver.url)
+        wait_for(lambda: len(receiver.received) == 1)
+        wait_for(lambda: next(iter(outbox(redis_url).values())) - time.time() < 7)
+        due_now(redis_url)
+        wait_for(lambda: len(receiver.received) == 2)
+        wait_for(lambda: 200 < next(iter(outbox(redis_url).values())) - time.time() < 361)
 
 
 def test_a_hanging_receiver_delays_neither_predictions_nor_other_receivers(
