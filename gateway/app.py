@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import signal
 from collections.abc import AsyncIterator
 from importlib.metadata import version
 
@@ -53,7 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
         )
         tasks = [asyncio.create_task(waiters.run()), asyncio.create_task(deliverer.run())]
         for task in tasks:
-            task.add_done_callback(_report)
+            task.add_done_callback(_end)
         log.info("gateway.ready", extra={"url": settings.base_url})
         yield
         for task in tasks:
@@ -79,10 +80,11 @@ def create_app(settings: Settings) -> FastAPI:
     return app
 
 
-def _report(task: "asyncio.Task[None]") -> None:
-    """A background task that dies is a bug; without it the gateway would look alive and answer nobody."""
+def _end(task: "asyncio.Task[None]") -> None:
+    """End the process when a background task dies: without it, it would look alive and answer nobody."""
     if not task.cancelled() and (error := task.exception()):
         log.critical("gateway.broken", exc_info=error)
+        signal.raise_signal(signal.SIGTERM)
 
 
 def _document(app: FastAPI) -> None:

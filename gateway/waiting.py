@@ -76,8 +76,11 @@ class Waiters:
                 log.info("redis.back")
                 away = False
             for entry, fields in _entries(answer):
-                self._wake(Event.from_entry(entry, fields))
                 last = entry
+                if "type" in fields:
+                    self._wake(Event.from_entry(entry, fields))
+                else:
+                    log.warning("event.malformed", extra={"entry": entry})
 
     async def _newest(self) -> str:
         newest = await self._redis.xrevrange(keys.EVENTS, count=1)

@@ -60,5 +60,9 @@ class Heartbeat:
             # The loop reports Redis as away, and waits; this thread only tries again.
             log.debug("heartbeat.missed", extra={"error": type(error).__name__})
             return
+        except Exception:
+            # A thread that dies quietly would cost every long batch its lease.
+            log.exception("heartbeat.failed")
+            return
         if requeued or failed:
             log.warning("leases.reaped", extra={"requeued": requeued, "failed": failed})

@@ -25,6 +25,11 @@ IDLE = timedelta(seconds=1)
 #: Between two tries while Redis is away.
 RETRY_S = 0.25
 
+#: What Redis gets over without us: away, loading, a replica in a failover, or full.
+_PASSING = (redis.ConnectionError, redis.TimeoutError, redis.ReadOnlyError, redis.OutOfMemoryError)
+#: Redis 6.2 wraps it in a script error. Nothing is half written: a script is refused at its first write.
+_FULL = "OOM command not allowed"
+
 T = TypeVar("T")
 
 
@@ -73,7 +78,9 @@ class Loop:
         while True:
             try:
                 answer = call()
-            except (redis.ConnectionError, redis.TimeoutError, redis.ReadOnlyError) as error:
+            except redis.RedisError as error:
+                if not _is_passing(error):
+                    raise
                 if not self._redis_away:
                     log.error("redis.away", extra={"error": type(error).__name__})  # noqa: TRY400 - no traceback
                     self._redis_away = True
@@ -84,3 +91,7 @@ class Loop:
                     log.info("redis.back")
                     self._redis_away = False
                 return answer
+
+
+def _is_passing(error: redis.RedisError) -> bool:
+    return isinstance(error, _PASSING) or _FULL in str(error)

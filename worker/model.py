@@ -144,7 +144,11 @@ class Champion:
 
     def _watch(self) -> None:
         while not self._stop.wait(self._poll_s):
-            self._refresh()
+            try:
+                self._refresh()
+            except Exception:
+                # A thread that dies quietly would leave this worker on its version for ever.
+                log.exception("model.watch_failed")
 
     def _refresh(self) -> None:
         try:

@@ -127,11 +127,14 @@ class Queue:
         return cast("int", self._extend(keys=[keys.LEASES], args=[self.lease.total_seconds(), *leases]))
 
     def reap(self) -> tuple[int, int]:
-        """Take back every expired lease, of any queue; return how many jobs were requeued and failed."""
+        """Take back every expired lease, of any queue; return how many jobs were requeued and failed.
+
+        Also drops what has expired from this queue's registries of ended jobs.
+        """
         requeued, failed = cast(
             "tuple[int, int]",
             self._reap(
-                keys=[keys.LEASES, keys.QUEUES],
+                keys=[keys.LEASES, keys.QUEUES, keys.finished(self.name), keys.failed(self.name)],
                 args=[
                     *_prefixes(), keys.QUEUE_PREFIX, keys.STARTED_PREFIX, keys.FAILED_PREFIX,
                     keys.DOORBELL_PREFIX, jobs.MAX_ATTEMPTS, REAPED_AT_ONCE, _today(),

@@ -101,6 +101,12 @@ def test_waiting_costs_redis_no_commands(gateway: Gateway, redis_url: str) -> No
         assert {wait.result().status_code for wait in waits} == {202}
 
 
+def test_a_stray_entry_in_the_stream_stops_nobody(gateway: Gateway, redis_url: str) -> None:
+    Redis.from_url(redis_url).xadd(keys.EVENTS, {"stray": "1"})
+    with working(redis_url, Rule()):
+        assert gateway.create(FINE, prefer="wait=10").json()["status"] == "succeeded"
+
+
 @pytest.mark.parametrize(
     ("body", "status", "pointer"),
     [

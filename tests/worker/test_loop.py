@@ -66,6 +66,19 @@ def test_a_redis_that_dies_and_comes_back_loses_nothing(
     assert [message for message in messages if message.startswith("redis")] == ["redis.away", "redis.back"]
 
 
+def test_a_redis_that_is_full_for_a_while_costs_neither_worker_nor_attempt(redis_server) -> None:
+    ids = submit_to(redis_server.url, "one", "two")
+    model = Rule(seconds=0.5)
+    with Redis.from_url(redis_server.url, decode_responses=True) as redis, working(redis_server.url, model):
+        wait_for(lambda: model.batches)
+        redis.config_set("maxmemory", 1)
+        time.sleep(1)
+        assert statuses(redis_server.url, ids) == {"processing"}
+        redis.config_set("maxmemory", 0)
+        wait_for(lambda: statuses(redis_server.url, ids) == {"succeeded"})
+        assert {redis.hget(keys.prediction(id), "attempts") for id in ids} == {"1"}
+
+
 def test_rq_lists_the_worker_with_its_counts_and_no_longer_when_it_is_gone(redis_url: str) -> None:
     plain = Redis.from_url(redis_url)
     ids = submit_to(redis_url, "one", "two")

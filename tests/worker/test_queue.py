@@ -194,3 +194,13 @@ def test_rq_sees_the_truth_at_every_step(queue: Queue, submit, redis_server) -> 
     queue.commit(Batch([Outcome(one, ANSWER), Outcome(two, None, "no", "prediction_error")], "3", 0.1))
     assert info() == "queue sentiment 1, 0 executing, 1 finished, 1 failed"
     assert (status(one.id), status(two.id)) == ("finished", "failed")
+
+
+def test_registries_forget_what_has_expired(queue: Queue, submit, redis: Redis) -> None:
+    submit("old", "new")
+    queue.commit(answered(*queue.claim(8)))
+    redis.zadd(keys.finished("sentiment"), {"p0000": 1})
+    redis.zadd(keys.failed("sentiment"), {"older": 1})
+    queue.reap()
+    assert redis.zrange(keys.finished("sentiment"), 0, -1) == ["p0001"]
+    assert redis.zrange(keys.failed("sentiment"), 0, -1) == []

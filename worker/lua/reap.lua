@@ -1,6 +1,6 @@
 -- Take back what a dead or paused worker holds: its jobs return to the head of their queue in their old order,
 -- or fail when they have killed their worker too often. contract/terminal.lua stands before this text.
--- KEYS: the leases
+-- KEYS: the leases, the set of queues, the finished and failed registries of this worker's queue
 -- ARGV: see worker/queue.py (reap)
 local keys = {prediction = ARGV[1], events = ARGV[4], outbox = ARGV[5], events_kept = ARGV[6], retention = ARGV[7]}
 local job_prefix, execution_prefix = ARGV[2], ARGV[3]
@@ -8,6 +8,8 @@ local queue_prefix, started_prefix, failed_prefix, doorbell_prefix = ARGV[8], AR
 local max_attempts, most, today = tonumber(ARGV[12]), tonumber(ARGV[13]), ARGV[14]
 
 local now = clock()
+-- What RQ's own workers do in their maintenance: nobody else empties these registries.
+for registry = 3, 4 do redis.call('ZREMRANGEBYSCORE', KEYS[registry], '-inf', now) end
 local requeued, failed = 0, 0
 local overdue = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, most)
 -- Ids sort by time and LPUSH turns the order round, so the newest goes first.
