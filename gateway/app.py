@@ -73,7 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.add_middleware(Measured, metrics=metrics)
-    app.include_router(predictions.router)
+    predictions.add_to(app)
     app.include_router(operations.router)
     problems.install(app)
     _document(app)

@@ -3,6 +3,7 @@
 GatewayError
 ├── BadHeader            400   a header that cannot be read
 ├── PredictionNotFound   404
+├── BodyTooLarge         413   refused before it is read whole
 ├── InvalidRequest       422   this request can never succeed; names the fields
 │   ├── UnknownModel
 │   └── WebhookRefused
@@ -40,6 +41,14 @@ class PredictionNotFound(GatewayError):
     """No prediction of that id, or it is past its retention."""
 
     status, code, title = 404, "not_found", "Not found"
+
+
+class BodyTooLarge(GatewayError):
+    """More bytes than the operator takes."""
+
+    status, code, title = 413, "body_too_large", "Body too large"
+    #: Nobody reads the rest: the connection cannot serve another request.
+    headers: ClassVar[Mapping[str, str]] = {"Connection": "close"}
 
 
 class InvalidRequest(GatewayError):

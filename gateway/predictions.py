@@ -2,24 +2,28 @@
 
 import asyncio
 import dataclasses
+import json
 from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, FastAPI, Header, Path, Request, Response
+from starlette.types import Scope
 
 from contract.predictions import Prediction
 from contract.states import Status
 from gateway import guard, preferences
 from gateway.admission import NewPrediction
-from gateway.bodies import StrictRoute
+from gateway.bodies import DirectRoute
 from gateway.errors import InvalidRequest, UnknownModel
 from gateway.identifiers import new_id
 from gateway.problems import documented
 from gateway.schemas import CreatePrediction, PredictionObject, prediction_object
 from gateway.services import Services, services
 
-router = APIRouter(prefix="/v1", tags=["predictions"], route_class=StrictRoute)
+router = APIRouter(prefix="/v1", tags=["predictions"])
+
+#: Made once: json.dumps with options makes a new encoder for each call.
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 Prefer = Annotated[
     str | None,
@@ -31,13 +35,22 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post(
-    "/predictions",
-    status_code=201,
-    response_model=PredictionObject,
-    response_description="Ended in time",
-    responses=_ACCEPTED | documented(400, 413, 422, 503),
-)
+def add_to(app: FastAPI) -> None:
+    """Add the routes. The hot one is not part of the router: an included route is served by FastAPI."""
+    app.router.add_api_route(
+        "/v1/predictions",
+        create,
+        methods=["POST"],
+        tags=["predictions"],
+        status_code=201,
+        response_model=PredictionObject,
+        response_description="Ended in time",
+        responses=_ACCEPTED | documented(400, 413, 422, 503),
+        route_class_override=DirectRoute,
+    )
+    app.include_router(router)
+
+
 async def create(request: Request, body: CreatePrediction, prefer: Prefer = None) -> Response:
     """Ask what a text says. With `Prefer: wait` the answer holds the result, if it comes in time."""
     app = services(request)
@@ -112,8 +125,12 @@ def _checked(app: Services, body: CreatePrediction) -> NewPrediction:
 
 async def _ends(ended: "asyncio.Future[Any]", patience: timedelta) -> bool:
     """Wait for the end of a prediction; say whether it came in time."""
-    await asyncio.wait([ended], timeout=patience.total_seconds())
-    return ended.done()
+    try:
+        async with asyncio.timeout(patience.total_seconds()):
+            await ended
+    except TimeoutError:
+        return False
+    return True
 
 
 def _with_request(prediction: Prediction, new: NewPrediction) -> Prediction:
@@ -122,11 +139,16 @@ def _with_request(prediction: Prediction, new: NewPrediction) -> Prediction:
 
 
 def _answer(request: Request, prediction: Prediction, status: int, patience: timedelta | None) -> Response:
-    base_url = services(request).settings.public_url or str(request.base_url).rstrip("/")
-    body = prediction_object(prediction, base_url)
+    body = prediction_object(prediction, services(request).settings.public_url or _base_url(request.scope))
     headers = {}
     if status in (201, 202):
         headers["Location"] = body["urls"]["get"]
     if patience is not None:
         headers["Preference-Applied"] = f"wait={int(patience.total_seconds())}"
-    return JSONResponse(body, status, headers)
+    return Response(_encode(body), status, headers, "application/json")
+
+
+def _base_url(scope: Scope) -> str:
+    """The address under which this client reached us: Starlette's ``base_url``, without parsing it."""
+    host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+    return f"{scope['scheme']}://{host}{scope.get('root_path', '')}"

@@ -16,8 +16,8 @@ log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
-_TITLES = {400: "Malformed request", 404: "Not found", 405: "Method not allowed", 413: "Body too large"}
-_CODES = {400: "malformed", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+_TITLES = {404: "Not found", 405: "Method not allowed"}
+_CODES = {404: "not_found", 405: "method_not_allowed"}
 
 
 class FieldProblem(BaseModel):

@@ -110,7 +110,7 @@ def test_a_stray_entry_in_the_stream_stops_nobody(gateway: Gateway, redis_url: s
 @pytest.mark.parametrize(
     ("body", "status", "pointer"),
     [
-        (b"", 422, "#"),
+        (b"", 400, None),
         (b"[]", 422, "#"),
         (b"null", 422, "#"),
         (b"{}", 422, "#/input"),
@@ -148,6 +148,24 @@ def test_malformed_input_gets_a_problem_that_names_the_field(
     assert [error["pointer"] for error in problem["errors"]] == ([pointer] if pointer else [])
     assert problem["detail"]
     assert problem["instance"] == "/v1/predictions"
+
+
+@pytest.mark.parametrize(
+    "kind", [None, "text/plain", "application/x-www-form-urlencoded", "application/jsonx"]
+)
+def test_a_body_that_does_not_say_it_is_json_is_400(gateway: Gateway, kind: str | None) -> None:
+    headers = {"Content-Type": kind} if kind else {}
+    answer = gateway.http.post("/v1/predictions", content=b'{"input": {"text": "a"}}', headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_header")
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/json; charset=utf-8", "Application/JSON", "application/ld+json"]
+)
+def test_a_body_may_say_so_in_any_of_the_usual_ways(gateway: Gateway, kind: str) -> None:
+    headers = {"Content-Type": kind}
+    answer = gateway.http.post("/v1/predictions", content=b'{"input": {"text": "a"}}', headers=headers)
+    assert answer.status_code == 202
 
 
 @pytest.mark.parametrize("announced", [True, False])
