@@ -93,8 +93,9 @@ class TfidfModel(PythonModel):  # type: ignore[misc]  # MLflow carries no types
             scores[:, label] = (
                 np.bincount(rows, weights * coefficients[columns], len(texts)) / norms + intercept
             )
-        scores = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return cast("npt.NDArray[np.float64]", scores / scores.sum(axis=1, keepdims=True))
+        powers: npt.NDArray[np.float64] = np.exp(scores - scores.max(axis=1, keepdims=True))
+        powers /= powers.sum(axis=1, keepdims=True)
+        return powers
 
     def predict(
         self,
