@@ -6,7 +6,6 @@ from typing import Any
 
 #: The label that monitoring counts.
 NEGATIVE = "negative"
-POSITIVE = "positive"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What our Redis has written reaches the disk every second, and an accepted request survives its death.
 
 Redis' own ``appendfsync everysec`` has a hole: while its fsync runs, it answers clients before it has handed
-their writes to the kernel, so a killed Redis loses what it has acknowledged (docs/experiments.md has the
+their writes to the kernel, so a killed Redis can lose what it has acknowledged (docs/experiments.md has the
 figures). With ``appendfsync no`` every write is handed over before its answer, and we ask for the fsync. A
 killed Redis then loses nothing, and a power cut at most the last second, as before.
 """

@@ -14,7 +14,7 @@ Network = IPv4Network | IPv6Network
 class Settings(BaseSettings):
     """``GATEWAY_*``; the addresses that services share have no prefix."""
 
-    model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True)
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000

@@ -12,7 +12,7 @@ from contract.registry import DEFAULT_MODEL
 class Settings(BaseSettings):
     """``WORKER_*``; the addresses that services share have no prefix."""
 
-    model_config = SettingsConfigDict(env_prefix="WORKER_", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(env_prefix="WORKER_", frozen=True)
 
     redis_url: Annotated[str, Field(validation_alias="REDIS_URL")] = "redis://127.0.0.1:6379/0"
     mlflow_tracking_uri: Annotated[str, Field(validation_alias="MLFLOW_TRACKING_URI")] = (

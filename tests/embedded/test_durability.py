@@ -15,7 +15,7 @@ def test_what_was_acknowledged_during_an_fsync_survives_a_kill(redis_server: Red
     for round in range(10):
         with Redis.from_url(redis_server.url) as redis:
             for number in range(200):
-                # A flush is under way most of the time; with appendfsync everysec this loses writes.
+                # A flush is under way most of the time; with appendfsync everysec a slow disk loses writes.
                 if number % 20 == 0:
                     flush(redis_server.folder)
                 redis.set(f"{round}-{number}", "x" * 500)
