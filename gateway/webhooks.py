@@ -143,7 +143,8 @@ class Deliverer:
 
     async def _pause(self) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._rung.wait(), IDLE_S)
+            async with asyncio.timeout(IDLE_S):
+                await self._rung.wait()
 
     async def _deliver(self, id: str) -> None:
         try:
