@@ -26,4 +26,4 @@ async def _lives(settings: Settings) -> set["asyncio.Task[None]"]:
 
 
 def test_a_stop_at_any_moment_of_the_first_second_is_heard(redis_url: str) -> None:
-    assert not asyncio.run(_lives(Settings(REDIS_URL=redis_url)))
+    assert not asyncio.run(_lives(Settings.model_validate({"REDIS_URL": redis_url})))
