@@ -5,6 +5,7 @@ show it.
 """
 
 from datetime import timedelta
+from enum import StrEnum
 
 #: What a stock RQ worker calls with the prediction's id. Named, not imported: the gateway never loads
 #: the worker. A test resolves it.
@@ -14,8 +15,8 @@ DESCRIPTION = "prediction"
 #: The queue the trainer service works on.
 TRAINING_QUEUE = "training"
 
-#: Three dead workers in a row are no accident: the text kills them.
-MAX_ATTEMPTS = 3
+#: Three dead workers are no accident: the text kills them.
+MAX_DEATHS = 3
 #: How long a terminal prediction can be read, and its idempotent create repeated.
 RETENTION = timedelta(hours=24)
 #: How long RQ's own record of a finished job stays for its tools (RQ's default result_ttl).
@@ -24,11 +25,35 @@ FINISHED_JOB_TTL = timedelta(seconds=500)
 JOB_TIMEOUT = timedelta(seconds=180)
 
 
+class Lane(StrEnum):
+    """The queues of one model, each one of RQ's. Explanations take longer than answers: they wait apart."""
+
+    HIGH = "high"
+    DEFAULT = "default"
+    BULK = "bulk"
+    EXPLAIN = "explain"
+
+
+#: Those whose predictions run together in one batch, first served first.
+PRIORITIES = (Lane.HIGH, Lane.DEFAULT, Lane.BULK)
+
+
 def data(prediction_id: str) -> str:
-    """Return RQ's call in its JSON serialisation: ``[function, instance, args, kwargs]``."""
-    return f'["{PREDICT}", null, ["{prediction_id}"], {{}}]'
+    """Return RQ's call in its JSON serialisation: ``[function, instance, args, kwargs]``.
+
+    Without spaces it stays within 64 characters, and Redis keeps the job's hash as one compact string.
+    """
+    return f'["{PREDICT}",null,["{prediction_id}"],{{}}]'
 
 
-def queue_name(model: str) -> str:
-    """Return the RQ queue that feeds the workers of one registered model."""
-    return model
+def queue_name(model: str, lane: Lane = Lane.DEFAULT) -> str:
+    """Return the RQ queue that feeds the workers of one registered model.
+
+    MLflow allows no colon in a model's name, so no two models share a queue.
+    """
+    return model if lane is Lane.DEFAULT else f"{model}:{lane}"
+
+
+def queue_names(model: str) -> list[str]:
+    """Return all queues of a model, in the order of :class:`Lane`."""
+    return [queue_name(model, lane) for lane in Lane]

@@ -10,17 +10,21 @@ QUEUE_PREFIX = "rq:queue:"
 STARTED_PREFIX = "rq:wip:"
 FINISHED_PREFIX = "rq:finished:"
 FAILED_PREFIX = "rq:failed:"
-EXECUTION_PREFIX = "rq:execution:"
 WORKER_PREFIX = "rq:worker:"
 WORKERS_PREFIX = "rq:workers:"
 DOORBELL_PREFIX = "barometer:doorbell:"
+BACKLOG_PREFIX = "barometer:backlog:"
 
+#: Field of RQ's worker hash in which ours names the version that it serves; RQ keeps it and ignores it.
+SERVING = "barometer_version"
 #: Names of all queues, as ``rq:queue:NAME``.
 QUEUES = "rq:queues"
 #: Stream of everything that happened, see ``contract.events``.
 EVENTS = "barometer:events"
 #: Sorted set ``id:fence`` by the second (Redis clock) at which the lease ends.
 LEASES = "barometer:leases"
+#: Sorted set of prediction ids by the second (Redis clock) at which they are canceled if they have not ended.
+DEADLINES = "barometer:deadlines"
 #: Sorted set of prediction ids whose webhook is due, by the second (Redis clock) of the next attempt.
 OUTBOX = "barometer:outbox"
 #: Sorted set of alert ids by the second at which they fired; each is a hash at ``alert(id)``.
@@ -44,9 +48,14 @@ def alert(id: str) -> str:
     return f"barometer:alert:{id}"
 
 
-def doorbell(queue: str) -> str:
-    """List that holds at most one element; an idle worker blocks on it instead of polling."""
-    return DOORBELL_PREFIX + queue
+def doorbell(model: str) -> str:
+    """List that holds at most one element; an idle worker blocks on it instead of polling its queues."""
+    return DOORBELL_PREFIX + model
+
+
+def backlog(model: str) -> str:
+    """Hash: ``size``, characters that wait in all queues of a model, and what lower lanes are owed."""
+    return BACKLOG_PREFIX + model
 
 
 def job(id: str) -> str:

@@ -19,13 +19,10 @@ class Answer:
     score: float
     scores: Mapping[str, float]
 
-    def output(self) -> dict[str, Any]:
-        """Return the ``output`` of a prediction object, as clients see it."""
-        return {
-            "label": self.label,
-            "score": self.score,
-            "scores": [{"label": label, "score": score} for label, score in self.scores.items()],
-        }
+    def output(self, top_k: int | None = None) -> dict[str, Any]:
+        """Return the ``output`` of a prediction object, as clients see it, with the ``top_k`` best labels."""
+        ranked = [{"label": label, "score": score} for label, score in self.scores.items()]
+        return {"label": self.label, "score": self.score, "scores": ranked[:top_k]}
 
 
 def answer(labels: Sequence[str], probabilities: Sequence[float]) -> Answer:

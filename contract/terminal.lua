@@ -12,17 +12,21 @@ local function stamp(seconds)
   return string.format('%.6f', seconds)
 end
 
--- `record` is the flat field list of what this end adds: status, output, error, ...
--- `known` is {model, created_at, started_at, attempts, webhook} as read from the hash.
+-- What an end needs to know of the record.
+local KNOWN = {'status', 'attempts', 'model', 'created_at', 'started_at', 'webhook', 'deadline'}
+
+-- `record` is the flat field list of what this end adds, status first: output, error, ...
+-- `known` are the values of KNOWN as read from the hash.
 local function finish(keys, id, now, record, known, label)
   local key = keys.prediction .. id
   local completed_at = stamp(now)
-  local receiver = known[5] and known[5] ~= ''
+  local receiver = known[6] and known[6] ~= ''
   redis.call('HSET', key, 'completed_at', completed_at, unpack(record))
   redis.call('EXPIRE', key, keys.retention)
   redis.call('XADD', keys.events, 'MAXLEN', '~', keys.events_kept, '*',
-    'v', '1', 'type', 'prediction.' .. record[2], 'id', id, 'model', known[1], 'created_at', known[2],
-    'started_at', known[3] or '', 'attempts', known[4] or '0', 'completed_at', completed_at,
+    'v', '1', 'type', 'prediction.' .. record[2], 'id', id, 'model', known[3], 'created_at', known[4],
+    'started_at', known[5] or '', 'attempts', known[2] or '0', 'completed_at', completed_at,
     'label', label, 'webhook', receiver and '1' or '', unpack(record))
   if receiver then redis.call('ZADD', keys.outbox, completed_at, id) end
+  if known[7] and known[7] ~= '' then redis.call('ZREM', keys.deadlines, id) end
 end

@@ -86,9 +86,10 @@ def parts(settings: Settings, redis: Server, mlflow: Server, client: AsyncClient
         after=redis.needed,
         is_up=redis_server.beats(redis.url, keys.MONITORING_HEARTBEAT),
     )
+    cache = {"WORKER_CACHE": str(settings.data / "models")}
     workers = [
         # Not after the trainer: imports take as long as MLflow's start, and it waits for a champion itself.
-        Part(spec=Spec(name=name, command=python("worker")), after=redis.needed)
+        Part(spec=Spec(name=name, command=python("worker"), environment=cache), after=redis.needed)
         for name in worker_names(settings.workers)
     ]
     gateway = Part(

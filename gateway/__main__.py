@@ -19,11 +19,12 @@ def run() -> None:
 
     - `REDIS_URL` (redis://127.0.0.1:6379/0; also rediss:// and unix://)
     - `GATEWAY_HOST` (127.0.0.1), `GATEWAY_PORT` (8000), `GATEWAY_PUBLIC_URL`
-    - `GATEWAY_MODEL` (sentiment), `GATEWAY_QUEUE_LIMIT` (100000), `GATEWAY_TEXT_LIMIT` (100000 characters),
-      `GATEWAY_BODY_LIMIT` (1048576 bytes)
+    - `GATEWAY_MODEL` (sentiment), `GATEWAY_QUEUE_LIMIT` (100000 predictions), `GATEWAY_QUEUE_SIZE` (268435456
+      characters), `GATEWAY_TEXT_LIMIT` (100000 characters), `GATEWAY_BODY_LIMIT` (1048576 bytes)
     - `GATEWAY_WEBHOOK_ALLOW`, CIDR blocks beside the public internet that webhooks may reach;
       `GATEWAY_WEBHOOK_HTTP` (false)
     - `GATEWAY_LOG_LEVEL` (INFO)
+    - `APPLICATIONINSIGHTS_CONNECTION_STRING`, `OTEL_EXPORTER_OTLP_ENDPOINT` (OTLP over HTTP): where traces go
 
     Examples:
 
@@ -50,10 +51,16 @@ def run() -> None:
 
     import uvicorn
 
-    from gateway.app import create_app
+    from gateway.app import served
+    from telemetry import ConfigurationError
 
+    try:
+        application = served(settings)
+    except ConfigurationError as error:
+        print(f"gateway: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
     uvicorn.run(
-        create_app(settings),
+        application,
         host=settings.host,
         port=settings.port,
         log_config=None,

@@ -5,10 +5,8 @@ an idle gateway sends each request at once.
 """
 
 import asyncio
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any
 
@@ -16,6 +14,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from contract import jobs, keys
+from contract.jobs import Lane
 from gateway.errors import QueueFull, QueueUnavailable
 
 #: The most creates in one call, so that Redis is never held up for more than a few milliseconds.
@@ -24,44 +23,68 @@ LARGEST = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewPrediction:
-    """What a client asks for, checked."""
+    """What a client asks for, checked. ``input`` and ``metadata`` are JSON."""
 
     id: str
     model: str
-    input: Mapping[str, Any]
+    input: str
+    lane: Lane = Lane.DEFAULT
     webhook: str | None = None
-    metadata: Mapping[str, Any] | None = None
+    metadata: str = ""
+    cancel_after: timedelta | None = None
+    trace: str = ""
 
-    def arguments(self) -> list[str]:
-        """Return the six arguments of admit.lua."""
-        metadata = "" if self.metadata is None else _json(self.metadata)
-        return [self.id, self.model, _json(self.input), jobs.data(self.id), self.webhook or "", metadata]
+    def record(self) -> dict[str, str]:
+        """Return the fields of the prediction's record that the client determines."""
+        return {"id": self.id, "model": self.model, "input": self.input, "metadata": self.metadata}
+
+    def arguments(self) -> list[str | int | float]:
+        """Return the nine arguments of admit.lua."""
+        deadline = "" if self.cancel_after is None else self.cancel_after.total_seconds()
+        return [
+            self.id, jobs.queue_name(self.model, self.lane), self.input, jobs.data(self.id),
+            self.webhook or "", self.metadata, len(self.input) + len(self.metadata), deadline, self.trace,
+        ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What may wait for one model: so many predictions, of so many characters together.
+
+    One prediction is always taken into an empty queue, whatever its size.
+    """
+
+    jobs: int
+    size: int
 
 
 class Admission:
-    """The way into the queue of one model.
+    """The way into the queues of one model."""
 
-    Args:
-        limit: predictions that may wait.
-    """
-
-    def __init__(self, redis: "Redis", queue: str, limit: int) -> None:
+    def __init__(self, redis: "Redis", model: str, bounds: Bounds) -> None:
         self._admit = redis.register_script(files("gateway").joinpath("lua", "admit.lua").read_text("utf-8"))
-        self._queue = queue
-        self._limit = limit
-        self._waiting: list[tuple[NewPrediction, asyncio.Future[float]]] = []
+        self._model = model
+        self._bounds = bounds
+        queues = jobs.queue_names(model)
+        self._queues = [len(queues), *queues]
+        self._keys = [keys.QUEUES, keys.doorbell(model), keys.backlog(model), keys.DEADLINES]
+        self._waiting: list[tuple[NewPrediction, asyncio.Future[str]]] = []
         self._sender: asyncio.Task[None] | None = None
+        #: Set while Redis has no room for more than what is under way.
+        self.is_closed = False
 
-    async def admit(self, new: NewPrediction) -> float:
+    async def admit(self, new: NewPrediction) -> str:
         """Store and enqueue one prediction; return when it was created, in seconds by Redis' clock.
 
         It is durable when this returns, as far as Redis' own persistence goes.
 
         Raises:
-            QueueFull: as many wait as may.
+            QueueFull: as many wait as may, or as much, or for so long that its deadline would pass.
             QueueUnavailable: Redis does not answer or cannot write.
         """
-        admitted: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        if self.is_closed:
+            raise QueueFull("Redis' memory is nearly full. Try again later.")
+        admitted: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._waiting.append((new, admitted))
         if self._sender is None or self._sender.done():
             self._sender = asyncio.create_task(self._send())
@@ -81,22 +104,24 @@ class Admission:
                 if admitted.done():  # the client went away; the prediction stays
                     continue
                 if created_at:
-                    admitted.set_result(float(created_at))
+                    admitted.set_result(created_at)
                 else:
-                    admitted.set_exception(QueueFull(f"{self._limit} predictions wait already."))
+                    admitted.set_exception(_full())
 
     async def _call(self, batch: list[NewPrediction]) -> list[str]:
         arguments: list[Any] = [
-            keys.PREDICTION_PREFIX, keys.JOB_PREFIX, self._queue, self._limit,
-            datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-            int(jobs.JOB_TIMEOUT.total_seconds()), jobs.DESCRIPTION,
+            keys.PREDICTION_PREFIX, keys.JOB_PREFIX, keys.QUEUE_PREFIX, self._model,
+            self._bounds.jobs, self._bounds.size, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            int(jobs.JOB_TIMEOUT.total_seconds()), jobs.DESCRIPTION, *self._queues,
         ]  # fmt: skip
         for new in batch:
             arguments += new.arguments()
-        answers: list[str] = await self._admit(
-            keys=[keys.queue(self._queue), keys.QUEUES, keys.doorbell(self._queue)], args=arguments
-        )
+        answers: list[str] = await self._admit(keys=self._keys, args=arguments)
         return answers
+
+
+def _full() -> QueueFull:
+    return QueueFull("More waits already than can be answered in time. Try again shortly.")
 
 
 def _refusal(error: Exception) -> Exception:
@@ -105,7 +130,3 @@ def _refusal(error: Exception) -> Exception:
     unavailable = QueueUnavailable("The queue does not answer; nothing was accepted. Try again shortly.")
     unavailable.__cause__ = error
     return unavailable
-
-
-def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

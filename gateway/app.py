@@ -6,24 +6,35 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Collection
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request, Response
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
+from fastapi.telemetry import TelemetryConfig
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from starlette.types import ASGIApp
 from swagger_ui_bundle import swagger_ui_path
 
-from contract import jobs
+import telemetry
 from gateway import operations, predictions, problems
-from gateway.admission import Admission
+from gateway.admission import Admission, Bounds
+from gateway.bodies import DirectRoute
+from gateway.front import Front
+from gateway.lag import Lag
 from gateway.metrics import Measured, Metrics
 from gateway.services import Services
 from gateway.settings import Settings
 from gateway.store import Store
+from gateway.tracing import Deliveries, Traced, TracedAdmission
+from gateway.upkeep import Upkeep
 from gateway.waiting import Waiters
 from gateway.webhooks import Deliverer, Sender
+
+if TYPE_CHECKING:
+    from telemetry.exporting import Exit
 
 log = logging.getLogger(__name__)
 
@@ -36,26 +47,35 @@ by `Prefer: wait`, or by a signed webhook.
 """
 
 
-def create_app(settings: Settings) -> FastAPI:
+#: FastAPI would make spans of its own for whatever provider a library sets globally; ours are in ``tracing``.
+_NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+
+
+def create_app(settings: Settings, traces: "Exit | None" = None) -> FastAPI:
     """Return the gateway's application; its connections are made when it starts."""
-    metrics = Metrics()
+    metrics, lag = Metrics(), Lag()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # One retry at once: a connection that the server closed while it was idle is no outage.
         redis = Redis.from_url(settings.redis_url, decode_responses=True, retry=Retry(NoBackoff(), 1))
         sender = Sender(settings.webhook_allow)
-        deliverer = Deliverer(redis, sender, settings.base_url)
+        spans = Deliveries(traces.tracer) if traces else None
+        deliverer = Deliverer(redis, sender, settings.base_url, spans)
         waiters = Waiters(redis, deliverer.ring)
+        parts = redis, settings.model, Bounds(settings.queue_limit, settings.queue_size)
+        admission = TracedAdmission(traces.tracer, *parts) if traces else Admission(*parts)
+        store = Store(redis)
         app.state.services = Services(
             settings=settings,
             redis=redis,
-            admission=Admission(redis, jobs.queue_name(settings.model), settings.queue_limit),
+            admission=admission,
             waiters=waiters,
-            store=Store(redis),
+            store=store,
             metrics=metrics,
         )
-        tasks = [asyncio.create_task(waiters.run()), asyncio.create_task(deliverer.run())]
+        upkeep = Upkeep(redis, store, admission)
+        tasks = [asyncio.create_task(part.run()) for part in (waiters, deliverer, upkeep, lag)]
         for task in tasks:
             task.add_done_callback(_end)
         log.info("gateway.ready", extra={"url": settings.base_url})
@@ -63,6 +83,8 @@ def create_app(settings: Settings) -> FastAPI:
         await _canceled(tasks)
         await sender.close()
         await redis.aclose()
+        if traces:
+            await asyncio.to_thread(traces.close)
         log.info("gateway.stopped")
 
     app = FastAPI(
@@ -72,13 +94,28 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        telemetry=_NO_TELEMETRY,
     )
+    app.state.metrics, app.state.lag = metrics, lag
     app.add_middleware(Measured, metrics=metrics)
     predictions.add_to(app)
     app.include_router(operations.router)
     problems.install(app)
     _document(app)
     return app
+
+
+def served(settings: Settings) -> ASGIApp:
+    """Return what the server runs: the application behind its hot path.
+
+    Raises:
+        ConfigurationError: traces cannot be sent as the settings say.
+    """
+    traces = telemetry.connect("barometer-gateway", *settings.traces_to)
+    app = create_app(settings, traces)
+    [route] = [route for route in app.routes if isinstance(route, DirectRoute)]
+    front = Front(app, route, app.state.metrics, app.state.lag)
+    return Traced(front, traces.tracer) if traces else front
 
 
 async def _canceled(tasks: "Collection[asyncio.Task[None]]") -> None:

@@ -5,8 +5,9 @@ digits) is refused with one sentence, so that two readers of the same bytes can 
 """
 
 import json
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from fastapi import Request, Response
@@ -22,10 +23,10 @@ _JSON = re.compile(r"application/([\w.-]+\+)?json\s*(;|$)", re.IGNORECASE)
 
 
 class DirectRoute(APIRoute):
-    """A route that FastAPI documents and we serve ourselves: ``endpoint(request, body, prefer)``.
+    """A route that FastAPI documents and we serve: ``endpoint(request, body, prefer, cancel_after)``.
 
     FastAPI's dependencies and exit stacks took a third of a create's CPU (docs/experiments.md). What they did
-    for this route is a body and a header; errors are raised as FastAPI raises them.
+    for this route is a body and two headers; errors are raised as FastAPI raises them.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -34,20 +35,27 @@ class DirectRoute(APIRoute):
         self.app = self._serve
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
+        response = await self.respond(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def respond(self, request: Request) -> Response:
+        """Answer one request; raises what FastAPI would."""
+        headers = {name: value.decode("latin-1") for name, value in request.scope["headers"]}
         try:
-            body = self._body.validate_python(await read_json(request))
+            body = self._body.validate_python(await read_json(request, headers))
         except ValidationError as error:
             faults = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors(include_url=False)]
             raise RequestValidationError(faults) from None
         except json.JSONDecodeError as error:
             fault = {"type": "json_invalid", "loc": ("body", error.pos), "ctx": {"error": error.msg}}
             raise RequestValidationError([fault]) from None
-        response: Response = await self.endpoint(request, body, request.headers.get("prefer"))
-        await response(scope, receive, send)
+        response: Response = await self.endpoint(
+            request, body, headers.get(b"prefer"), headers.get(b"cancel-after")
+        )
+        return response
 
 
-async def read_json(request: Request) -> Any:
+async def read_json(request: Request, headers: Mapping[bytes, str]) -> Any:
     """Return the parsed body.
 
     Raises:
@@ -55,11 +63,15 @@ async def read_json(request: Request) -> Any:
         BodyTooLarge: it is larger than the operator takes, whether it said so or not.
         json.JSONDecodeError: it is not JSON, or means different things to different readers.
     """
-    if not _JSON.match(request.headers.get("content-type", "")):
+    if not _JSON.match(headers.get(b"content-type", "")):
         raise BadHeader("Content-Type must be application/json.")
-    body = await _read(request, services(request).settings.body_limit)
+    limit = services(request).settings.body_limit
+    announced = headers.get(b"content-length", "")
+    if announced.isdigit() and int(announced) > limit:
+        raise BodyTooLarge(f"The body is larger than {limit} bytes.")
+    body = await _read(request, limit)
     try:
-        return json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_constant)
+        return _strict.decode(body.decode("utf-8"))
     except json.JSONDecodeError:
         raise
     except UnicodeDecodeError as error:
@@ -72,9 +84,6 @@ async def read_json(request: Request) -> Any:
 
 async def _read(request: Request, limit: int) -> bytes:
     """Read no further than the limit."""
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limit:
-        raise BodyTooLarge(f"The body is larger than {limit} bytes.")
     received = bytearray()
     async for chunk in request.stream():
         received += chunk
@@ -90,5 +99,16 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _float(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise ValueError("a number is too large")
+    return value
+
+
 def _constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+#: Made once: json.loads with hooks makes a new decoder for each call.
+_strict = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_constant, parse_float=_float)

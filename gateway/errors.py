@@ -8,6 +8,7 @@ GatewayError
 │   ├── UnknownModel
 │   └── WebhookRefused
 ├── QueueFull            503   the same request will succeed later
+├── Overloaded           503   as above; refused before it is read
 ├── QueueUnavailable     503   our side: Redis does not answer
 └── NoWorker             503   the probe's answer: nobody holds the model yet
 """
@@ -74,6 +75,13 @@ class QueueFull(GatewayError):
 
     status, code, title = 503, "queue_full", "Queue full"
     #: A worker takes thousands a second: a full queue has room again in a moment.
+    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "1"}
+
+
+class Overloaded(GatewayError):
+    """More requests come than this process can read."""
+
+    status, code, title = 503, "overloaded", "Overloaded"
     headers: ClassVar[Mapping[str, str]] = {"Retry-After": "1"}
 
 

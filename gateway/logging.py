@@ -19,8 +19,12 @@ def configure(level: str) -> None:
                 }
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-            # Its start and stop are said by us.
-            "loggers": {"uvicorn.error": {"level": "WARNING"}},
+            # uvicorn's start and stop are said by us, and so are exporters whose endpoint is away.
+            "loggers": {
+                "uvicorn.error": {"level": "WARNING"},
+                "azure": {"level": "CRITICAL"},
+                "opentelemetry.exporter": {"level": "CRITICAL"},
+            },
             "root": {"level": level, "handlers": ["stderr"]},
         }
     )

@@ -19,6 +19,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._series: dict[tuple[str, str, int], Histogram] = {}
         self.requests = Histogram(
             "barometer_http_request_seconds",
             "Time from request to answer",
@@ -31,11 +32,26 @@ class Metrics:
         )
         self.waiters = Gauge("barometer_waiters", "Requests that wait for a result", registry=self.registry)
         self.queued = Gauge(
-            "barometer_queue_jobs", "Predictions that wait", ("queue",), registry=self.registry
+            "barometer_queue_jobs", "Predictions that wait", ("model", "lane"), registry=self.registry
+        )
+        self.oldest = Gauge(
+            "barometer_queue_oldest_seconds",
+            "How long the first in the queue has waited",
+            ("model", "lane"),
+            registry=self.registry,
         )
         self.workers = Gauge(
-            "barometer_workers_ready", "Workers that hold the model", ("queue",), registry=self.registry
+            "barometer_workers_ready", "Workers that hold the model", ("model",), registry=self.registry
         )
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Take in one request; the route is a template, so that ids make no new series."""
+        # Looking up the labels costs more than counting.
+        series = self._series.get((method, route, status))
+        if series is None:
+            series = self.requests.labels(method, route, str(status))
+            self._series[method, route, status] = series
+        series.observe(seconds)
 
     def expose(self) -> bytes:
         """Return the figures in Prometheus' text format."""
@@ -55,19 +71,18 @@ class Measured:
             await self._app(scope, receive, send)
             return
         begun = time.perf_counter()
-        status = "500"
+        status = 500
 
         async def watched(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = str(message["status"])
+                status = message["status"]
             await send(message)
 
         try:
             await self._app(scope, receive, watched)
         finally:
-            taken = time.perf_counter() - begun
-            self._metrics.requests.labels(scope["method"], _route(scope), status).observe(taken)
+            self._metrics.answered(scope["method"], _route(scope), status, time.perf_counter() - begun)
 
 
 def _route(scope: MutableMapping[str, Any]) -> str:

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from redis.exceptions import RedisError
 
-from contract import jobs
 from gateway import webhooks
 from gateway.errors import NoWorker, QueueUnavailable
 from gateway.metrics import Metrics
@@ -33,7 +32,7 @@ async def livez() -> dict[str, str]:
 async def readyz(request: Request) -> dict[str, Any]:
     """Answer 200 when a prediction sent now is answered: Redis is there and a worker holds the model."""
     app = services(request)
-    workers = await app.store.ready_workers(jobs.queue_name(app.settings.model))
+    workers = await app.store.ready_workers(app.settings.model)
     if not workers:
         raise NoWorker(
             f"No worker holds the model {app.settings.model!r} yet; what is sent waits in the queue."
@@ -45,14 +44,17 @@ async def readyz(request: Request) -> dict[str, Any]:
 async def metrics(request: Request) -> Response:
     """Give Prometheus the figures."""
     app = services(request)
-    queue = jobs.queue_name(app.settings.model)
+    model = app.settings.model
     app.metrics.waiters.set(len(app.waiters))
     try:
-        app.metrics.queued.labels(queue).set(await app.store.waiting(queue))
-        app.metrics.workers.labels(queue).set(await app.store.ready_workers(queue))
+        for lane, waiting in (await app.store.waiting(model)).items():
+            app.metrics.queued.labels(model, lane).set(waiting.jobs)
+            app.metrics.oldest.labels(model, lane).set(waiting.oldest_s)
+        app.metrics.workers.labels(model).set(await app.store.ready_workers(model))
     except QueueUnavailable:
         # A scrape must succeed while Redis is away: no figure is honest, an old one is not.
         app.metrics.queued.clear()
+        app.metrics.oldest.clear()
         app.metrics.workers.clear()
     return Response(app.metrics.expose(), media_type=Metrics.content_type)
 

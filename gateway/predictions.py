@@ -1,23 +1,24 @@
 """``/v1/predictions``: create, read, wait, cancel."""
 
-import asyncio
-import dataclasses
 import json
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, FastAPI, Header, Path, Request, Response
 from starlette.types import Scope
 
-from contract.predictions import Prediction
-from contract.states import Status
+from contract.jobs import Lane
+from contract.predictions import Record
+from contract.states import TERMINAL, Status
 from gateway import guard, preferences
 from gateway.admission import NewPrediction
 from gateway.bodies import DirectRoute
 from gateway.errors import InvalidRequest, UnknownModel
 from gateway.identifiers import new_id
 from gateway.problems import documented
-from gateway.schemas import CreatePrediction, PredictionObject, prediction_object
+from gateway.rendering import prediction_json
+from gateway.schemas import CreatePrediction, PredictionObject
 from gateway.services import Services, services
 
 router = APIRouter(prefix="/v1", tags=["predictions"])
@@ -28,6 +29,10 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",",
 Prefer = Annotated[
     str | None,
     Header(description="`wait` or `wait=n`: answer when the prediction has ended, after n s at most"),
+]
+CancelAfter = Annotated[
+    str | None,
+    Header(description="`30s`, `5m` or `1h`: cancel the prediction if it has not ended by then"),
 ]
 Id = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$")]
 _ACCEPTED: dict[int | str, dict[str, Any]] = {
@@ -51,27 +56,22 @@ def add_to(app: FastAPI) -> None:
     app.include_router(router)
 
 
-async def create(request: Request, body: CreatePrediction, prefer: Prefer = None) -> Response:
+async def create(
+    request: Request, body: CreatePrediction, prefer: Prefer = None, cancel_after: CancelAfter = None
+) -> Response:
     """Ask what a text says. With `Prefer: wait` the answer holds the result, if it comes in time."""
     app = services(request)
     patience = preferences.wait(prefer)
-    new = _checked(app, body)
+    new = _checked(app, body, preferences.cancel_after(cancel_after))
     with app.waiters.waiting(new.id) as ended:
         created_at = await app.admission.admit(new)
         app.metrics.accepted.inc()
-        prediction = Prediction(
-            id=new.id,
-            model=new.model,
-            status=Status.STARTING,
-            input=new.input,
-            created_at=created_at,
-            webhook=new.webhook,
-            metadata=new.metadata,
-        )
-        if patience is not None and await _ends(ended, patience):
-            stored = {**ended.result().fields, "input": "null"}
-            prediction = _with_request(Prediction.from_hash(new.id, stored), new)
-    return _answer(request, prediction, 201 if prediction.is_terminal else 202, patience)
+        record: Mapping[str, str] = {"status": Status.STARTING, "created_at": created_at}
+        if patience is not None and (event := await app.waiters.end(ended, patience)):
+            record = event.fields
+    # The event knows the result and not the text; we know what was asked.
+    whole = cast("Record", {**record, **new.record()})
+    return _answer(request, whole, 201 if record["status"] in TERMINAL else 202, patience)
 
 
 @router.get(
@@ -85,7 +85,8 @@ async def read(request: Request, id: Id, prefer: Prefer = None) -> Response:
     patience = preferences.wait(prefer)
     with app.waiters.waiting(id) as ended:
         prediction = await app.store.prediction(id)
-        if patience is not None and not prediction.is_terminal and await _ends(ended, patience):
+        is_open = prediction["status"] not in TERMINAL
+        if patience is not None and is_open and await app.waiters.end(ended, patience):
             prediction = await app.store.prediction(id)
     return _answer(request, prediction, 200, patience)
 
@@ -100,7 +101,7 @@ async def cancel(request: Request, id: Id) -> Response:
     return _answer(request, await services(request).store.cancel(id), 200, None)
 
 
-def _checked(app: Services, body: CreatePrediction) -> NewPrediction:
+def _checked(app: Services, body: CreatePrediction, cancel_after: timedelta | None) -> NewPrediction:
     """Check what the schema cannot know.
 
     Raises:
@@ -117,35 +118,22 @@ def _checked(app: Services, body: CreatePrediction) -> NewPrediction:
     return NewPrediction(
         id=new_id(),
         model=app.settings.model,
-        input=body.input.model_dump(),
+        input=_encode(body.input.model_dump(exclude_unset=True)),
+        lane=Lane.EXPLAIN if body.input.explain else Lane(body.priority),
+        cancel_after=cancel_after,
         webhook=body.webhook,
-        metadata=body.metadata,
+        metadata="" if body.metadata is None else _encode(body.metadata),
     )
 
 
-async def _ends(ended: "asyncio.Future[Any]", patience: timedelta) -> bool:
-    """Wait for the end of a prediction; say whether it came in time."""
-    try:
-        async with asyncio.timeout(patience.total_seconds()):
-            await ended
-    except TimeoutError:
-        return False
-    return True
-
-
-def _with_request(prediction: Prediction, new: NewPrediction) -> Prediction:
-    """The event knows the result and not the text; we know what was asked."""
-    return dataclasses.replace(prediction, input=new.input, metadata=new.metadata)
-
-
-def _answer(request: Request, prediction: Prediction, status: int, patience: timedelta | None) -> Response:
-    body = prediction_object(prediction, services(request).settings.public_url or _base_url(request.scope))
+def _answer(request: Request, record: Record, status: int, patience: timedelta | None) -> Response:
+    base_url = services(request).settings.public_url or _base_url(request.scope)
     headers = {}
     if status in (201, 202):
-        headers["Location"] = body["urls"]["get"]
+        headers["Location"] = f"{base_url}/v1/predictions/{record['id']}"
     if patience is not None:
         headers["Preference-Applied"] = f"wait={int(patience.total_seconds())}"
-    return Response(_encode(body), status, headers, "application/json")
+    return Response(prediction_json(record, base_url), status, headers, "application/json")
 
 
 def _base_url(scope: Scope) -> str:

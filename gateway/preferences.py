@@ -1,4 +1,4 @@
-"""``Prefer`` (RFC 7240): how long a client is willing to wait. Pure."""
+"""How long a client waits: ``Prefer`` (RFC 7240) for the answer, ``Cancel-After`` for the result. Pure."""
 
 import re
 from datetime import timedelta
@@ -7,6 +7,10 @@ from gateway.errors import BadHeader
 
 #: What ``Prefer: wait`` means without a number, and the most it can ask for.
 LONGEST = timedelta(seconds=60)
+
+#: What ``Cancel-After`` can ask for; a prediction is kept no longer.
+_LEAST, _MOST = timedelta(seconds=1), timedelta(hours=24)
+_UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1)}
 
 _WAIT = re.compile(r'wait(?:\s*=\s*"?([^";,\s]*)"?)?', re.IGNORECASE)
 
@@ -30,3 +34,20 @@ def wait(header: str | None) -> timedelta | None:
             raise BadHeader("Prefer: wait takes a whole number of seconds, for example 'Prefer: wait=5'.")
         return min(timedelta(seconds=int(matched[1])), LONGEST)
     return None
+
+
+def cancel_after(header: str | None) -> timedelta | None:
+    """Return how long a prediction may take before it is canceled, or None where the client did not ask.
+
+    ``30s``, ``5m`` or ``1h``, from one second to 24 hours (the syntax of Replicate's header).
+
+    Raises:
+        BadHeader: it is something else.
+    """
+    if header is None:
+        return None
+    matched = re.fullmatch(r"([0-9]{1,6})([smh])", header.strip())
+    asked = int(matched[1]) * _UNITS[matched[2]] if matched else timedelta()
+    if not _LEAST <= asked <= _MOST:
+        raise BadHeader("Cancel-After takes 1s to 24h in seconds, minutes or hours: '30s', '5m' or '1h'.")
+    return asked

@@ -60,29 +60,39 @@ def install(app: FastAPI) -> None:
         return described
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
-    app.add_exception_handler(GatewayError, _ours)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
+    for kind in (GatewayError, RequestValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, _answered)
 
 
-async def _ours(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, GatewayError)
+async def _answered(request: Request, error: Exception) -> JSONResponse:
+    return answer(request, error)
+
+
+def answer(request: Request, error: Exception) -> JSONResponse:
+    """Return what a client is told of an error."""
+    if isinstance(error, GatewayError):
+        return _ours(request, error)
+    if isinstance(error, RequestValidationError):
+        return _invalid(request, error)
+    if isinstance(error, HTTPException):
+        return _http(request, error)
+    return _unexpected(request, error)
+
+
+def _ours(request: Request, error: GatewayError) -> JSONResponse:
     return _answer(
         request, error.status, error.code, error.title, error.detail, error.problems, dict(error.headers)
     )
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
+def _http(request: Request, error: HTTPException) -> JSONResponse:
     status = error.status_code
     title = _TITLES.get(status, "Refused")
     headers = dict(error.headers or {})
     return _answer(request, status, _CODES.get(status, "refused"), title, str(error.detail), (), headers)
 
 
-async def _invalid(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
+def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     faults = error.errors()
     if any(fault["type"] == "json_invalid" for fault in faults):
         reason = str(faults[0].get("ctx", {}).get("error", "not JSON"))
@@ -92,7 +102,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     return _answer(request, 422, "invalid", "Invalid request", detail, problems)
 
 
-async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+def _unexpected(request: Request, error: Exception) -> JSONResponse:
     # The class and the place, not the message: it may quote what the client sent.
     place = error.__traceback__
     while place and place.tb_next:

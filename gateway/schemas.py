@@ -6,9 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from contract.alerts import Alert
-from contract.predictions import Prediction
 from contract.states import Status
-from gateway.times import rfc3339, seconds_between
+from gateway.times import rfc3339
 
 
 class PredictionInput(BaseModel):
@@ -17,6 +16,12 @@ class PredictionInput(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     text: Annotated[str, Field(min_length=1, examples=["The crew were lovely and we landed early!"])]
+    explain: Annotated[bool, Field(description="Say which words made the answer")] = False
+    top_k: Annotated[int | None, Field(ge=1, le=1000, description="List so many labels, not all")] = None
+    truncate: Annotated[
+        bool,
+        Field(description="Read the beginning when the model cannot read all (`is_truncated`), or fail"),
+    ] = True
 
     @field_validator("text")
     @classmethod
@@ -37,6 +42,9 @@ class CreatePrediction(BaseModel):
     model: Annotated[
         str | None, Field(description="A registered model; by default the one that is served")
     ] = None
+    priority: Annotated[
+        Literal["high", "default", "bulk"], Field(description="Who goes first when many wait")
+    ] = "default"
     webhook: Annotated[
         str | None, Field(max_length=2000, description="Called with the prediction when it has ended")
     ] = None
@@ -59,10 +67,20 @@ class LabelScore(BaseModel):
     score: Annotated[float, Field(ge=0, le=1)]
 
 
+class Part(BaseModel):
+    """A part of the text, and how far it speaks for the label (or against it, below 0)."""
+
+    token: str
+    start: Annotated[int, Field(ge=0, description="Offset of its first character")]
+    end: Annotated[int, Field(ge=0, description="Offset behind its last character")]
+    weight: float
+
+
 class Output(LabelScore):
-    """The model's answer: the best label, and all of them, best first."""
+    """The model's answer: the best label, and all of them, best first; with `explain`, also why."""
 
     scores: list[LabelScore]
+    explanation: list[Part] | None = None
 
 
 class Metrics(BaseModel):
@@ -94,6 +112,7 @@ class PredictionObject(BaseModel):
     error: str | None
     error_code: str | None
     cancel_reason: str | None
+    is_truncated: Annotated[bool, Field(description="The model could read the beginning only")]
     logs: str
     metrics: Metrics
     created_at: str
@@ -129,37 +148,6 @@ class WebhookSecret(BaseModel):
     """What a receiver verifies signatures with (Standard Webhooks)."""
 
     key: Annotated[str, Field(examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])]
-
-
-def prediction_object(prediction: Prediction, base_url: str) -> dict[str, Any]:
-    """Return the prediction as clients see it, the same in an answer and in a webhook."""
-    url = f"{base_url}/v1/predictions/{prediction.id}"
-    created, started, completed = prediction.created_at, prediction.started_at, prediction.completed_at
-    return {
-        "id": prediction.id,
-        "model": prediction.model,
-        "version": prediction.version,
-        "status": prediction.status,
-        "input": prediction.input,
-        "output": prediction.output,
-        "error": prediction.error,
-        "error_code": prediction.error_code,
-        "cancel_reason": prediction.cancel_reason,
-        "logs": "",
-        "metrics": {
-            "queue_time": seconds_between(created, started),
-            "inference_time": prediction.inference_s,
-            "predict_time": seconds_between(started, completed),
-            "total_time": seconds_between(created, completed),
-            "batch_size": prediction.batch_size,
-        },
-        "created_at": rfc3339(created),
-        "started_at": rfc3339(started),
-        "completed_at": rfc3339(completed),
-        "attempts": prediction.attempts,
-        "metadata": prediction.metadata,
-        "urls": {"get": url, "cancel": f"{url}/cancel"},
-    }
 
 
 def alert_object(alert: Alert) -> dict[str, Any]:

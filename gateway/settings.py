@@ -3,7 +3,7 @@
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contract.registry import DEFAULT_MODEL
@@ -23,6 +23,8 @@ class Settings(BaseSettings):
     model: str = DEFAULT_MODEL
     #: Predictions that may wait; one more is refused with 503.
     queue_limit: Annotated[int, Field(ge=1)] = 100_000
+    #: Characters that may wait, of texts and metadata together; more are refused with 503.
+    queue_size: Annotated[int, Field(ge=1)] = 2**28
     #: Longest text, in characters.
     text_limit: Annotated[int, Field(ge=1)] = 100_000
     #: Largest body, in bytes; a larger one is refused before it is read whole.
@@ -34,12 +36,24 @@ class Settings(BaseSettings):
     #: Whether a webhook may go over plain http.
     webhook_http: bool = False
     log_level: str = "INFO"
+    #: Where traces go; neither: there are none.
+    connection_string: Annotated[
+        SecretStr, Field(validation_alias="APPLICATIONINSIGHTS_CONNECTION_STRING")
+    ] = SecretStr("")
+    otlp_endpoint: Annotated[str, Field(validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")] = ""
 
     @field_validator("webhook_allow", mode="before")
     @classmethod
     def _blocks(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(ip_network(block.strip()) for block in value.split(",") if block.strip())
+        return value
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _over_http(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("use a URL like http://127.0.0.1:4318: traces are sent by OTLP over HTTP")
         return value
 
     @property
@@ -56,3 +70,8 @@ class Settings(BaseSettings):
             return ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+    @property
+    def traces_to(self) -> tuple[str, str]:
+        """Application Insights and an OpenTelemetry collector, where they are set."""
+        return self.connection_string.get_secret_value(), self.otlp_endpoint

@@ -1,4 +1,4 @@
-"""Times as clients see them: RFC 3339 in UTC, durations in seconds."""
+"""Times as clients see them: RFC 3339 in UTC."""
 
 from datetime import UTC, datetime
 
@@ -8,10 +8,3 @@ def rfc3339(at: float | None) -> str | None:
     if at is None:
         return None
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def seconds_between(begin: float | None, end: float | None) -> float | None:
-    """Return the seconds from one time to a later one, to the microsecond; None where either is unknown."""
-    if begin is None or end is None:
-        return None
-    return round(end - begin, 6)

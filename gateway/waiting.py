@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, cast
 
 from redis.asyncio import Redis
@@ -36,18 +37,18 @@ class Waiters:
     def __init__(self, redis: "Redis", due: Callable[[], None]) -> None:
         self._redis = redis
         self._due = due
-        self._futures: dict[str, set[asyncio.Future[Event]]] = {}
+        self._futures: dict[str, set[asyncio.Future[Event | None]]] = {}
 
     def __len__(self) -> int:
         return sum(len(futures) for futures in self._futures.values())
 
     @contextmanager
-    def waiting(self, id: str) -> Iterator[asyncio.Future[Event]]:
+    def waiting(self, id: str) -> Iterator[asyncio.Future[Event | None]]:
         """Give a future of the event that ends the prediction.
 
         Enter before the prediction is created, or before its state is read: an end in between is then seen.
         """
-        future: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Event | None] = asyncio.get_running_loop().create_future()
         futures = self._futures.setdefault(id, set())
         futures.add(future)
         try:
@@ -56,6 +57,16 @@ class Waiters:
             futures.discard(future)
             if not futures and self._futures.get(id) is futures:
                 del self._futures[id]
+
+    @staticmethod
+    async def end(future: "asyncio.Future[Event | None]", patience: timedelta) -> Event | None:
+        """Wait for the event of a future from :meth:`waiting`; None when it did not come in time."""
+        # A timer of its own: asyncio.timeout costs three times as much, on the hottest path there is.
+        timer = future.get_loop().call_later(patience.total_seconds(), _give_up, future)
+        try:
+            return await future
+        finally:
+            timer.cancel()
 
     async def run(self) -> None:
         """Read the stream for as long as the gateway lives."""
@@ -92,6 +103,11 @@ class Waiters:
         for future in self._futures.pop(event.fields.get("id", ""), ()):
             if not future.done():
                 future.set_result(event)
+
+
+def _give_up(future: "asyncio.Future[Event | None]") -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 def _entries(answer: Any) -> list[tuple[str, dict[str, str]]]:

@@ -8,10 +8,10 @@ late and perhaps twice with the same ``webhook-id``, never not at all.
 import asyncio
 import base64
 import contextlib
-import json
 import logging
 import random
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,11 +24,12 @@ from redis.exceptions import RedisError
 from standardwebhooks import Webhook
 
 from contract import jobs, keys
-from contract.predictions import Prediction
+from contract.predictions import Record
 from gateway.guard import GuardedBackend
+from gateway.rendering import prediction_json
 from gateway.schedule import retry_after
-from gateway.schemas import prediction_object
 from gateway.settings import Network
+from gateway.tracing import Deliveries
 
 log = logging.getLogger(__name__)
 
@@ -112,10 +113,13 @@ def _receipt(answer: httpcore2.Response) -> Receipt:
 class Deliverer:
     """Empties the outbox, for as long as the gateway lives."""
 
-    def __init__(self, redis: "Redis", sender: Sender, base_url: str) -> None:
+    def __init__(
+        self, redis: "Redis", sender: Sender, base_url: str, traces: Deliveries | None = None
+    ) -> None:
         self._redis = redis
         self._sender = sender
         self._base_url = base_url
+        self._traces = traces
         self._rung = asyncio.Event()
         self._room = asyncio.Semaphore(AT_ONCE)
         lua = files("gateway").joinpath("lua")
@@ -161,14 +165,18 @@ class Deliverer:
             await self._redis.zrem(keys.OUTBOX, id)
             log.error("webhook.lost", extra={"id": id, "reason": "its prediction is past its retention"})
             return
-        prediction = Prediction.from_hash(id, fields)
-        body = json.dumps(prediction_object(prediction, self._base_url), ensure_ascii=False).encode()
+        body = prediction_json(cast("Record", {**fields, "id": id}), self._base_url).encode()
         signer = Webhook(await secret(self._redis))
-        receipt = await self._sender.send(fields["webhook"], f"{id}.completed", body, signer)
-        await self._settled(id, receipt)
-
-    async def _settled(self, id: str, receipt: Receipt) -> None:
+        # A prediction that an operator had run again ends again, and that is another message.
+        again = f".{fields['reopened']}" if "reopened" in fields else ""
         made = 1 + int(await self._redis.hget(keys.delivery(id), "attempts") or 0)
+        begun_ns = time.time_ns()
+        receipt = await self._sender.send(fields["webhook"], f"{id}.completed{again}", body, signer)
+        if self._traces:
+            self._traces.attempted(fields.get("trace", ""), fields["webhook"], receipt.said, made, begun_ns)
+        await self._settled(id, receipt, made)
+
+    async def _settled(self, id: str, receipt: Receipt, made: int) -> None:
         again = None
         if not (receipt.is_delivered or receipt.is_gone):
             again = retry_after(made, random.random(), receipt.retry_after)  # noqa: S311 - no secret

@@ -4,28 +4,52 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from redis import Redis
 
+from contract import jobs
 from contract.labels import Answer, answer
+from worker.batching import Limits
 from worker.heartbeat import Heartbeat
 from worker.inference import Model
 from worker.loop import Loop
+from worker.metrics import Metrics
+from worker.model import Encoded, Text
 from worker.queue import LEASE, Queue
 from worker.registration import Registration
 
 
 class Rule:
-    """Finds texts with "bad" in them negative, raises at "poison", and takes ``seconds`` a batch."""
+    """Finds texts with "bad" in them negative, raises at "poison", and takes ``seconds`` a batch.
+
+    It reads ``limit`` characters, and explains every word with its length.
+    """
 
     version = "1"
+    can_explain = True
 
-    def __init__(self, seconds: float = 0) -> None:
+    def __init__(self, seconds: float = 0, limit: int = 10**6, is_padded: bool = False) -> None:
         self.seconds = seconds
+        self.limit = limit
+        self.is_padded = is_padded
         self.batches: list[list[str]] = []
+        self.encoded: list[str] = []
 
-    def predict(self, texts: Sequence[str]) -> list[Answer]:
+    def encode(self, texts: Sequence[str]) -> list[Text]:
+        self.encoded += texts
+        if any("unreadable" in text for text in texts):
+            raise ValueError(f"cannot encode {texts}")
+        return [Text(text[: self.limit], len(text) > self.limit) for text in texts]
+
+    def explain(self, text: str) -> list[dict[str, Any]]:
+        time.sleep(self.seconds)
+        return [{"token": text, "start": 0, "end": len(text), "weight": 1.0}]
+
+    def classify(self, encoded: Sequence[Encoded]) -> list[Answer]:
+        texts = [one.text for one in encoded if isinstance(one, Text)]
         self.batches.append(list(texts))
         time.sleep(self.seconds)
         if any("poison" in text for text in texts):
@@ -35,17 +59,36 @@ class Rule:
         ]
 
 
+@dataclass(frozen=True)
+class Working:
+    """A worker under test: RQ's name of it, and its figures."""
+
+    name: str
+    metrics: Metrics
+
+
 @contextmanager
-def working(url: str, model: Model, batch_size: int = 8, lease: timedelta = LEASE) -> Iterator[Registration]:
-    registration = Registration(url, "sentiment")
+def working(
+    url: str,
+    model: Model | Callable[[], Model],
+    batch_size: int = 8,
+    lease: timedelta = LEASE,
+    patience_s: float = 0,
+    metrics: Metrics | None = None,
+) -> Iterator[Working]:
+    registration = Registration(url, jobs.queue_names("sentiment"), lambda: "1")
+    metrics = metrics or Metrics()
+    limits = Limits(batch_size, 16_384, timedelta(seconds=10), timedelta(seconds=patience_s))
     queue = Queue(Redis.from_url(url, decode_responses=True), "sentiment", registration.name, lease)
-    beat = Heartbeat(queue, registration)
+    beat = Heartbeat(queue, registration, metrics)
     beat.start()
     stop = threading.Event()
-    thread = threading.Thread(target=Loop(queue, beat, lambda: model, batch_size, stop).run)
+    thread = threading.Thread(
+        target=Loop(queue, beat, model if callable(model) else lambda: model, limits, stop, metrics).run
+    )
     thread.start()
     try:
-        yield registration
+        yield Working(registration.name, metrics)
     finally:
         stop.set()
         thread.join(10)

@@ -72,6 +72,7 @@ def log_model(fitted: Fitted, metadata: Mapping[str, Any], folder: Path) -> str:
             python_model=str(fitted.code),
             artifacts=artifacts,
             pip_requirements=list(fitted.requirements),
+            model_config=dict(fitted.model_config) or None,
             input_example=[CANARIES[0]],
             metadata=dict(metadata),
         )

@@ -1,4 +1,4 @@
-"""``python -m worker``: answer predictions with the champion."""
+"""``python -m worker``: answer predictions with the champion; ``python -m worker status``: who does."""
 
 import sys
 
@@ -11,34 +11,76 @@ from worker.settings import Settings
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
 
 
-@app.command()
-def run() -> None:
+@app.callback(invoke_without_command=True)
+def run(context: typer.Context) -> None:
     """Claim predictions in batches, answer them with the registry's champion, commit the results.
 
     Settings come from the environment:
 
     - `REDIS_URL` (redis://127.0.0.1:6379/0; also rediss:// and unix://)
     - `MLFLOW_TRACKING_URI` (http://127.0.0.1:5000)
-    - `WORKER_MODEL` (sentiment), the registered model, and so the queue
-    - `WORKER_BATCH_SIZE` (64), `WORKER_ALIAS_POLL` (PT2S), `WORKER_LOG_LEVEL` (INFO)
+    - `WORKER_MODEL` (sentiment), the registered model, and so the queues
+    - `WORKER_BATCH_SIZE` (64 texts), `WORKER_BATCH_TOKENS` (16384), `WORKER_BATCH_DURATION` (PT0.5S): what
+      bounds a batch; `WORKER_PATIENCE` (PT0S): how long one that is not full waits for company
+    - `WORKER_DEVICE` (auto; cpu, cuda, cuda:1), `WORKER_THREADS` (0, all cores)
+    - `WORKER_ALIAS_POLL` (PT2S), `WORKER_CACHE` (the folder in which fetched versions are kept)
+    - `WORKER_METRICS_PORT` (0, none): where Prometheus reads, on loopback
+    - `WORKER_LOG_LEVEL` (INFO)
+    - `APPLICATIONINSIGHTS_CONNECTION_STRING`, `OTEL_EXPORTER_OTLP_ENDPOINT` (OTLP over HTTP): where traces go
 
     Examples:
 
     - `python -m worker`
     - `REDIS_URL=redis://10.0.0.5 WORKER_MODEL=sentiment python -m worker`
+    - `python -m worker status`
 
-    SIGTERM finishes the batch in hand and exits.
+    SIGTERM finishes the batch in hand and hands back the rest; a second one hands back everything at once.
+    SIGHUP looks at the registry now.
     """
+    if context.invoked_subcommand is not None:
+        return
+    settings = _settings()
+    configure(settings.log_level)
+    from telemetry import ConfigurationError
+    from worker.service import run as work  # the heavy part, kept out of --help
+
     try:
-        settings = Settings()
+        work(settings)
+    except ConfigurationError as error:
+        print(f"worker: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+
+
+@app.command()
+def status() -> None:
+    """Show what waits in the model's queues, and who works on them.
+
+    Examples:
+
+    - `python -m worker status`
+    - `watch -c -n 1 python -m worker status`
+    """
+    settings = _settings()
+    import redis
+    from rich.console import Console
+
+    from worker.status import report
+
+    try:
+        with redis.Redis.from_url(settings.redis_url, decode_responses=True) as client:
+            Console().print(report(client, settings.model))
+    except redis.RedisError as error:
+        print(f"worker: Redis does not answer ({type(error).__name__}); see REDIS_URL.", file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+def _settings() -> Settings:
+    try:
+        return Settings()
     except ValidationError as error:
         for problem in error.errors():
             print(f"worker: {problem['loc'][0]}: {problem['msg']}", file=sys.stderr)
         raise typer.Exit(2) from None
-    configure(settings.log_level)
-    from worker.service import run as work  # the heavy part, kept out of --help
-
-    work(settings)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,14 @@
 """What can go wrong in a worker.
 
 WorkerError
-├── ModelUnavailable   the registry has no champion, or it cannot be loaded: wait and try again
-├── ModelBroken        this version loads but does not answer as it must: keep the old one
-└── PredictionFailed   a stock RQ worker must be told that its job failed
+├── ModelUnavailable     a version cannot be had now: keep what serves, try again
+│   ├── NoChampion       the registry answers, and has none
+│   └── RegistryAway     MLflow does not answer
+├── ModelBroken          this version must not serve: keep the old one, do not try again
+└── PredictionFailed     a stock RQ worker must be told that its job failed
 """
+
+from enum import StrEnum
 
 
 class WorkerError(Exception):
@@ -12,11 +16,32 @@ class WorkerError(Exception):
 
 
 class ModelUnavailable(WorkerError):
-    """No champion, or MLflow is away."""
+    """The version cannot be had now: its files cannot be fetched, or there is no room for them."""
+
+
+class NoChampion(ModelUnavailable):
+    """The alias points nowhere."""
+
+
+class RegistryAway(ModelUnavailable):
+    """MLflow does not answer."""
+
+
+class Refusal(StrEnum):
+    """Why a version must not serve, as logs and metrics name it."""
+
+    LOAD = "load"
+    MEMORY = "memory"
+    ANSWERS = "answers"
+    CANARY = "canary"
 
 
 class ModelBroken(WorkerError):
-    """The loaded version does not give what the contract asks, or not what it gave when registered."""
+    """The version does not load, or does not answer as it must."""
+
+    def __init__(self, reason: Refusal, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class PredictionFailed(WorkerError):

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import redis
 
+from worker.metrics import Metrics
 from worker.queue import Queue
 from worker.registration import Registration
 
@@ -19,8 +20,9 @@ log = logging.getLogger(__name__)
 class Heartbeat:
     """Extends what the loop holds, every third of a lease; reaps and stays registered with the same beat."""
 
-    def __init__(self, queue: Queue, registration: Registration) -> None:
+    def __init__(self, queue: Queue, registration: Registration, metrics: Metrics) -> None:
         self._queue = queue
+        self._metrics = metrics
         self._interval_s = queue.lease.total_seconds() / 3
         self._registration = registration
         self._held: Sequence[str] = ()
@@ -64,5 +66,7 @@ class Heartbeat:
             # A thread that dies quietly would cost every long batch its lease.
             log.exception("heartbeat.failed")
             return
+        self._metrics.reaped.labels("requeued").inc(requeued)
+        self._metrics.reaped.labels("failed").inc(failed)
         if requeued or failed:
             log.warning("leases.reaped", extra={"requeued": requeued, "failed": failed})

@@ -19,8 +19,12 @@ def configure(level: str) -> None:
                 }
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-            # What it says of retries is said by us, once and shorter.
-            "loggers": {"urllib3.connectionpool": {"level": "ERROR"}},
+            # What they say of retries is said by us, once and shorter.
+            "loggers": {
+                "urllib3.connectionpool": {"level": "ERROR"},
+                "azure": {"level": "CRITICAL"},
+                "opentelemetry.exporter": {"level": "CRITICAL"},
+            },
             "root": {"level": level, "handlers": ["stderr"]},
         }
     )

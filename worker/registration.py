@@ -3,6 +3,7 @@
 import os
 import secrets
 import socket
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from redis import Redis
@@ -18,13 +19,18 @@ PRESENCE = LEASE + timedelta(seconds=4)
 
 
 class Registration:
-    """This worker's entry in RQ's registry of workers; a registered worker has a model and is ready."""
+    """This worker's entry in RQ's registry of workers; a registered worker has a model and is ready.
 
-    def __init__(self, redis_url: str, queue: str) -> None:
+    Args:
+        version: returns the version that serves now, for people to see.
+    """
+
+    def __init__(self, redis_url: str, queues: Sequence[str], version: Callable[[], str]) -> None:
         self.name = f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(3)}"
+        self._version = version
         self._redis = Redis.from_url(redis_url)
         self._worker = SimpleWorker(
-            [queue],
+            list(queues),
             name=self.name,
             connection=self._redis,
             serializer=JSONSerializer,
@@ -37,6 +43,7 @@ class Registration:
             self._redis.delete(keys.WORKER_PREFIX + self.name)
             self._worker.register_birth()
             self._worker.set_state(WorkerStatus.IDLE)
+        self._redis.hset(keys.WORKER_PREFIX + self.name, keys.SERVING, self._version())
         self._worker.heartbeat(timeout=int(PRESENCE.total_seconds()))
 
     def withdraw(self) -> None:

@@ -1,12 +1,20 @@
 """What an operator can set, read once in ``__main__`` from the environment."""
 
+import os
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contract.registry import DEFAULT_MODEL
+from worker.batching import Limits
+
+
+def _cache() -> Path:
+    """Return this user's folder for what can be fetched again (XDG Base Directory specification)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "barometer" / "models"
 
 
 class Settings(BaseSettings):
@@ -20,8 +28,44 @@ class Settings(BaseSettings):
     )
     #: The registered model this worker holds, and so the queue it works on.
     model: str = DEFAULT_MODEL
-    #: The most predictions claimed at once.
+    #: The most predictions in one batch.
     batch_size: Annotated[int, Field(ge=1, le=512)] = 64
+    #: The most tokens in one batch: those of the longest text times their number where the model pads.
+    batch_tokens: Annotated[int, Field(ge=1)] = 16_384
+    #: How long a batch should take at most; a model that turns out slower is given smaller ones.
+    batch_duration: timedelta = timedelta(seconds=0.5)
+    #: How long a batch that is not full waits for company, where the one before had some.
+    patience: timedelta = timedelta(0)
+    #: Where Prometheus reads this worker's figures, on loopback; 0 for nowhere.
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     #: How often the alias is looked at.
     alias_poll: timedelta = timedelta(seconds=2)
+    #: Where fetched versions are kept; the worker runs code from it, so it is for its user alone.
+    cache: Path = Field(default_factory=_cache)
+    #: What the model computes on; ``auto`` takes a GPU if there is one.
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
+    #: Threads of the model; 0 takes every core, which suits one worker a host.
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
     log_level: str = "INFO"
+    #: Where traces go; neither: there are none.
+    connection_string: Annotated[
+        SecretStr, Field(validation_alias="APPLICATIONINSIGHTS_CONNECTION_STRING")
+    ] = SecretStr("")
+    otlp_endpoint: Annotated[str, Field(validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")] = ""
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _over_http(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("use a URL like http://127.0.0.1:4318: traces are sent by OTLP over HTTP")
+        return value
+
+    @property
+    def traces_to(self) -> tuple[str, str]:
+        """Application Insights and an OpenTelemetry collector, where they are set."""
+        return self.connection_string.get_secret_value(), self.otlp_endpoint
+
+    @property
+    def limits(self) -> Limits:
+        """What bounds a batch."""
+        return Limits(self.batch_size, self.batch_tokens, self.batch_duration, self.patience)

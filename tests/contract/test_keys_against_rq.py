@@ -5,7 +5,6 @@ from importlib import import_module
 
 from redis import Redis
 from rq import Queue, Worker
-from rq.executions import Execution
 from rq.job import Job
 from rq.registry import FailedJobRegistry, FinishedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
@@ -25,7 +24,6 @@ def test_keys_are_those_of_rq(redis_url: str) -> None:
     assert keys.failed("sentiment") == FailedJobRegistry(queue=queue).key
     assert keys.workers("sentiment") == WORKERS_BY_QUEUE_KEY % "sentiment"
     assert Worker.redis_worker_namespace_prefix == keys.WORKER_PREFIX
-    assert Execution("3", "7", connection=redis).key == keys.EXECUTION_PREFIX + "7:3"
 
 
 def test_a_job_reads_as_rq_would_have_written_it(redis_url: str) -> None:

@@ -1,32 +1,9 @@
 """Records survive the wire, and readers survive what they do not know."""
 
-import pytest
-
 from contract.alerts import Alert
 from contract.events import Event
 from contract.labels import answer
-from contract.predictions import Prediction
 from contract.states import TERMINAL, Status
-
-STORED = {"model": "sentiment", "status": "starting", "input": '{"text": "x"}', "created_at": "1700000000.25"}
-
-
-def test_a_record_with_only_what_the_gateway_wrote_can_be_read() -> None:
-    prediction = Prediction.from_hash("7", STORED)
-    assert prediction.input == {"text": "x"}
-    assert prediction.created_at == 1700000000.25
-    assert (prediction.version, prediction.output, prediction.attempts) == (None, None, 0)
-    assert not prediction.is_terminal
-
-
-def test_a_record_from_a_newer_service_can_be_read() -> None:
-    assert Prediction.from_hash("7", {**STORED, "of the future": "1"}).model == "sentiment"
-
-
-@pytest.mark.parametrize("missing", ["model", "status", "input", "created_at"])
-def test_a_record_that_lacks_the_essential_is_refused(missing: str) -> None:
-    with pytest.raises(KeyError, match=missing):
-        Prediction.from_hash("7", {name: value for name, value in STORED.items() if name != missing})
 
 
 def test_exactly_three_states_are_terminal() -> None:

@@ -10,7 +10,7 @@ import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -25,7 +25,7 @@ from tests.gateway.conftest import free_port
 REPOSITORY = Path(__file__).parents[2]
 #: Settings of whoever runs the tests, which must not reach what is tested.
 SETTINGS = (
-    "REDIS_URL", "MLFLOW_", "APPLICATIONINSIGHTS_",
+    "REDIS_URL", "MLFLOW_", "APPLICATIONINSIGHTS_", "OTEL_",
     "EMBEDDED_", "GATEWAY_", "WORKER_", "TRAINER_", "MONITORING_",
 )  # fmt: skip
 
@@ -122,10 +122,12 @@ class Barometer:
         finally:
             os.kill(pid, signal.SIGCONT)
 
-    def catch_worker(self, old: set[str] = frozenset()) -> int:
+    def catch_worker(self, feed: Callable[[], object], old: set[str] = frozenset()) -> int:
         """Pause the worker in the middle of a batch, its claim made and nothing committed; return its pid.
 
         Args:
+            feed: puts some more into the queue, called while the worker stands still and nothing waits:
+                a batch takes two milliseconds, and may be missed.
             old: leases of workers that are dead.
         """
         deadline = time.monotonic() + 60
@@ -133,6 +135,9 @@ class Barometer:
             pid = self.worker()
             if pid is None:
                 continue
+            if not self.redis.llen(keys.queue("sentiment")):
+                with self.worker_paused():
+                    feed()
             # The process is looked up now and then only: that takes longer than a batch.
             for _ in range(200):
                 if self.leases() - old:

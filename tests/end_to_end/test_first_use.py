@@ -53,7 +53,7 @@ def test_a_prediction_is_seen_starting_processing_and_succeeded(barometer: Barom
     with barometer.worker_paused():
         ids = [barometer.create(long)["id"] for _ in range(20)]
         assert {barometer.read(id)["status"] for id in ids} == {"starting"}
-    pid = barometer.catch_worker()
+    pid = barometer.catch_worker(lambda: ids.append(barometer.create(long)["id"]))
     try:
         held = {lease.partition(":")[0] for lease in barometer.leases()}
         assert held <= set(ids)

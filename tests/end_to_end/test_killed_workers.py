@@ -3,41 +3,41 @@
 import json
 import os
 import signal
-import threading
 from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle, islice
 
 from tests.end_to_end import texts
 from tests.end_to_end.barometer import Barometer
-from tests.working import wait_for
 
-#: So many are waiting when the worker begins, so that it is met with a full batch.
-AHEAD = 128
+#: Sent at once while the worker stands still: more than a batch.
+AT_ONCE = 150
 
 
 def test_every_text_ends_once_though_the_worker_is_killed_twice_and_no_log_has_it(
     barometer: Barometer,
 ) -> None:
-    sent = texts.starter(300, skip=1000) + texts.beside(300)
-    deaths = barometer.launcher.said().count("died_by=SIGKILL")
+    rest = cycle(texts.starter(300, skip=1000) + texts.beside(300))
+    sent: list[str] = []
     ids: list[str] = []
-    go_on = threading.Event()
+    deaths = barometer.launcher.said().count("died_by=SIGKILL")
 
-    def send(text: str) -> None:
-        if len(ids) >= AHEAD:
-            go_on.wait(60)
-        ids.append(barometer.create(text)["id"])
+    def send(text: str) -> str:
+        return str(barometer.create(text)["id"])
 
     with ThreadPoolExecutor(8) as senders:
-        with barometer.worker_paused():
-            sending = senders.map(send, sent)
-            wait_for(lambda: len(ids) >= AHEAD)
-        first = barometer.catch_worker()
-        go_on.set()
+
+        def feed() -> None:
+            some = list(islice(rest, AT_ONCE))
+            ids.extend(senders.map(send, some))
+            sent.extend(some)
+
+        feed()
+        first = barometer.catch_worker(feed)
         os.kill(first, signal.SIGKILL)
         lost = barometer.leases()
-        second = barometer.catch_worker(old=lost)
+        feed()
+        second = barometer.catch_worker(feed, old=lost)
         os.kill(second, signal.SIGKILL)
-        list(sending)
 
     ended = [barometer.ended(id) for id in ids]
     assert len(ended) == len(sent)

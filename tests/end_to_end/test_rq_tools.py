@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from contract import jobs
 from tests.end_to_end.barometer import Barometer, environment
 from tests.gateway.conftest import free_port
 from tests.working import wait_for
@@ -63,7 +64,7 @@ def test_rq_info_tells_the_truth(barometer: Barometer) -> None:
     assert (after.finished, after.failed) == (before.finished + 3, before.failed)
     [worker] = after.workers
     assert f" {barometer.worker()})" in worker
-    assert " idle sentiment." in worker
+    assert " idle sentiment:high, sentiment, sentiment:bulk, sentiment:explain." in worker
     assert done_by(worker) == done_by(before.workers[0]) + 3
 
 
@@ -125,7 +126,7 @@ def test_rq_dashboard_shows_queue_worker_and_job_but_no_text(
     queues = {queue["name"]: queue for queue in pages["/0/data/queues.json"].json()["queues"]}
     assert (queues["sentiment"]["count"], queues["sentiment"]["started_job_registry_count"]) == (1, 0)
     workers = {worker["pid"]: worker for worker in pages["/0/data/workers.json"].json()["workers"]}
-    assert workers[pid]["queues"] == ["sentiment"]
+    assert workers[pid]["queues"] == jobs.queue_names("sentiment")
     [job] = pages["/0/data/jobs/sentiment/queued/8/asc/1.json"].json()["jobs"]
     assert job["id"] == id
     assert barometer.ended(id)["status"] == "succeeded"

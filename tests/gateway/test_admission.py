@@ -6,17 +6,17 @@ import pytest
 from redis.asyncio import Redis
 
 from contract import keys
-from gateway.admission import Admission, NewPrediction
+from gateway.admission import Admission, Bounds, NewPrediction
 from gateway.errors import QueueFull, QueueUnavailable
 
 
 def new(number: int) -> NewPrediction:
-    return NewPrediction(id=f"p{number:04}", model="sentiment", input={"text": f"text {number}"})
+    return NewPrediction(id=f"p{number:04}", model="sentiment", input=f'{{"text":"text {number}"}}')
 
 
 async def test_what_is_sent_twice_because_the_answer_was_lost_is_one_prediction(redis_url: str) -> None:
     async with Redis.from_url(redis_url, decode_responses=True) as redis:
-        admission = Admission(redis, "sentiment", limit=10)
+        admission = Admission(redis, "sentiment", Bounds(10, 2**28))
         first = await admission.admit(new(1))
         await redis.hset(keys.prediction("p0001"), "status", "processing")
         assert await admission.admit(new(1)) == first
@@ -26,7 +26,7 @@ async def test_what_is_sent_twice_because_the_answer_was_lost_is_one_prediction(
 
 async def test_those_that_come_during_a_call_go_together_in_the_next(redis_url: str) -> None:
     async with Redis.from_url(redis_url, decode_responses=True) as redis:
-        admission = Admission(redis, "sentiment", limit=1000)
+        admission = Admission(redis, "sentiment", Bounds(1000, 2**28))
         await admission.admit(new(0))
         before = (await redis.info("commandstats"))["cmdstat_evalsha"]["calls"]
         await asyncio.gather(*(admission.admit(new(number)) for number in range(1, 101)))
@@ -38,7 +38,7 @@ async def test_those_that_come_during_a_call_go_together_in_the_next(redis_url: 
 
 async def test_a_full_queue_takes_as_many_as_there_is_room(redis_url: str) -> None:
     async with Redis.from_url(redis_url, decode_responses=True) as redis:
-        admission = Admission(redis, "sentiment", limit=3)
+        admission = Admission(redis, "sentiment", Bounds(3, 2**28))
         ended = await asyncio.gather(
             *(admission.admit(new(number)) for number in range(5)), return_exceptions=True
         )
@@ -47,7 +47,7 @@ async def test_a_full_queue_takes_as_many_as_there_is_room(redis_url: str) -> No
 
 async def test_each_of_many_learns_that_redis_is_away(tmp_path) -> None:
     redis = Redis.from_url(f"unix://{tmp_path}/nobody.sock", decode_responses=True)
-    admission = Admission(redis, "sentiment", limit=3)
+    admission = Admission(redis, "sentiment", Bounds(3, 2**28))
     ended = await asyncio.gather(
         *(admission.admit(new(number)) for number in range(5)), return_exceptions=True
     )
@@ -56,9 +56,9 @@ async def test_each_of_many_learns_that_redis_is_away(tmp_path) -> None:
 
 
 async def test_what_cannot_be_written_down_harms_nobody_else(redis_url: str) -> None:
-    broken = NewPrediction(id="p9", model="sentiment", input={"text": "\ud800"})
+    broken = NewPrediction(id="p9", model="sentiment", input='{"text":"\ud800"}')
     async with Redis.from_url(redis_url, decode_responses=True) as redis:
-        admission = Admission(redis, "sentiment", limit=3)
+        admission = Admission(redis, "sentiment", Bounds(3, 2**28))
         with pytest.raises(UnicodeEncodeError):
             await admission.admit(broken)
-        assert await admission.admit(new(1)) > 0
+        assert float(await admission.admit(new(1))) > 0

@@ -33,8 +33,10 @@ def test_metrics_count_requests_by_route_and_never_by_id(gateway: Gateway, redis
     gateway.get("nobody-2")
     assert figure("barometer_predictions_accepted_total") == accepted + 2
     assert figure(reads) == read + 2
-    assert figure('barometer_queue_jobs{queue="sentiment"}') == 2
-    assert figure('barometer_workers_ready{queue="sentiment"}') == 0
+    assert figure('barometer_queue_jobs{lane="default",model="sentiment"}') == 2
+    assert figure('barometer_queue_jobs{lane="bulk",model="sentiment"}') == 0
+    assert figure('barometer_queue_oldest_seconds{lane="default",model="sentiment"}') >= 0
+    assert figure('barometer_workers_ready{model="sentiment"}') == 0
     assert "nobody-1" not in gateway.http.get("/metrics").text
 
 

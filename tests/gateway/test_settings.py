@@ -19,6 +19,14 @@ def run(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
     [
         ({"GATEWAY_PORT": "http"}, "gateway: port: Input should be a valid integer"),
         ({"GATEWAY_WEBHOOK_ALLOW": "10.0.0.0/99"}, "gateway: webhook_allow: "),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4317"},
+            "gateway: OTEL_EXPORTER_OTLP_ENDPOINT: Value error, use a",
+        ),
+        (
+            {"APPLICATIONINSIGHTS_CONNECTION_STRING": "InstrumentationKey=secret"},
+            "gateway: APPLICATIONINSIGHTS_CONNECTION_STRING is malformed: copy it",
+        ),
         ({"GATEWAY_HOST": "0.0.0.0"}, "gateway: 0.0.0.0 can be reached from other machines"),
     ],
 )

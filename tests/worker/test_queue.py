@@ -10,9 +10,10 @@ from rq.serializers import JSONSerializer
 
 from contract import jobs, keys
 from contract.labels import answer
-from contract.predictions import Prediction
+from tests.records import Prediction
 from tests.worker.conftest import WEBHOOK
-from worker.queue import Batch, Job, Outcome, Queue
+from worker.batch import Batch, Job, Outcome
+from worker.queue import Queue
 
 ANSWER = answer(["negative", "positive"], [0.25, 0.75])
 
@@ -37,17 +38,17 @@ def ended(redis: Redis) -> list[tuple[str, str]]:
 
 def test_claims_in_order_up_to_the_budget(queue: Queue, submit, redis: Redis) -> None:
     submit("one", "two", "three")
-    assert [job.text for job in queue.claim(2)] == ["one", "two"]
+    assert [job.text for job in queue.claim(2).jobs] == ["one", "two"]
     assert [stored(redis, id).status for id in ("p0000", "p0001", "p0002")] == [
         "processing", "processing", "starting",
     ]  # fmt: skip
-    assert [job.text for job in queue.claim(2)] == ["three"]
-    assert queue.claim(2) == []
+    assert [job.text for job in queue.claim(2).jobs] == ["three"]
+    assert not queue.claim(2).jobs
 
 
 def test_a_commit_writes_result_event_and_outbox_together(queue: Queue, submit, redis: Redis) -> None:
     submit("fine", webhook=WEBHOOK)
-    assert queue.commit(answered(*queue.claim(8))) == 1
+    assert queue.commit(answered(*queue.claim(8).jobs)) == 1
 
     prediction = stored(redis, "p0000")
     assert prediction.status == "succeeded"
@@ -66,19 +67,19 @@ def test_a_commit_writes_result_event_and_outbox_together(queue: Queue, submit, 
 
 def test_a_commit_repeated_after_a_lost_answer_changes_nothing(queue: Queue, submit, redis: Redis) -> None:
     submit("fine", webhook=WEBHOOK)
-    batch = answered(*queue.claim(8))
+    batch = answered(*queue.claim(8).jobs)
     assert [queue.commit(batch), queue.commit(batch)] == [1, 0]
     assert ended(redis) == [("p0000", "prediction.succeeded")]
 
 
 def test_a_worker_that_wakes_up_late_finds_its_fence_void(queue: Queue, submit, redis: Redis) -> None:
     submit("fine")
-    paused = queue.claim(8)
+    paused = queue.claim(8).jobs
     expire_leases(redis)
     assert queue.reap() == (1, 0)
     assert queue.commit(answered(*paused)) == 0, "back in the queue, it is nobody's"
     other = Queue(redis, "sentiment", "worker-2")
-    taken = other.claim(8)
+    taken = other.claim(8).jobs
     assert queue.commit(answered(*paused)) == 0, "now it is another's"
     assert other.commit(answered(*taken)) == 1
     assert queue.commit(answered(*paused)) == 0, "now it has ended"
@@ -88,10 +89,11 @@ def test_a_worker_that_wakes_up_late_finds_its_fence_void(queue: Queue, submit, 
 
 def test_what_is_taken_back_keeps_its_place_in_the_queue(queue: Queue, submit, redis: Redis) -> None:
     submit("one", "two", "three", "four")
-    queue.claim(3)
+    assert len(queue.claim(3).jobs) == 3
     expire_leases(redis)
     assert queue.reap() == (3, 0)
-    assert [job.text for job in queue.claim(8)] == ["one", "two", "three", "four"]
+    claims = [[job.text for job in queue.claim(8).jobs] for _ in range(5)]
+    assert claims == [["one"], ["two"], ["three"], ["four"], []], "and each runs alone: it may have killed"
 
 
 def test_a_text_that_kills_its_worker_three_times_fails_with_that_reason(
@@ -99,7 +101,7 @@ def test_a_text_that_kills_its_worker_three_times_fails_with_that_reason(
 ) -> None:
     submit("poison", webhook=WEBHOOK)
     for death in range(1, 4):
-        assert len(queue.claim(8)) == 1
+        assert len(queue.claim(8).jobs) == 1
         expire_leases(redis)
         assert queue.reap() == ((1, 0) if death < 3 else (0, 1))
     prediction = stored(redis, "p0000")
@@ -108,14 +110,14 @@ def test_a_text_that_kills_its_worker_three_times_fails_with_that_reason(
     assert ended(redis) == [("p0000", "prediction.failed")]
     assert redis.zrange(keys.OUTBOX, 0, -1) == ["p0000"]
     assert redis.zrange(keys.failed("sentiment"), 0, -1) == ["p0000"]
-    assert queue.claim(8) == []
+    assert not queue.claim(8).jobs
 
 
 def test_an_extended_lease_is_not_taken_back_and_a_lost_one_not_extended(
     queue: Queue, submit, redis: Redis
 ) -> None:
     submit("slow", "lost")
-    slow, lost = queue.claim(8)
+    slow, lost = queue.claim(8).jobs
     expire_leases(redis)
     assert queue.extend([slow.lease]) == 1
     assert queue.reap() == (1, 0)
@@ -127,7 +129,7 @@ def test_a_failed_outcome_names_its_error_and_lies_in_the_failed_registry(
     queue: Queue, submit, redis: Redis
 ) -> None:
     submit("good", "bad")
-    good, bad = queue.claim(8)
+    good, bad = queue.claim(8).jobs
     batch = Batch(
         [Outcome(good, ANSWER), Outcome(bad, None, "no (ValueError)", "prediction_error")], "3", 0.1
     )
@@ -143,8 +145,7 @@ def test_a_failed_outcome_names_its_error_and_lies_in_the_failed_registry(
 def test_what_was_canceled_while_it_waited_is_passed_over(queue: Queue, submit, redis: Redis) -> None:
     submit("gone", "here")
     redis.hset(keys.prediction("p0000"), "status", "canceled")
-    assert [job.text for job in queue.claim(8)] == ["here"]
-    assert not redis.exists(keys.job("p0000"))
+    assert [job.text for job in queue.claim(8).jobs] == ["here"]
 
 
 def test_a_stale_id_in_the_queue_does_not_disturb_the_job_that_runs(
@@ -152,7 +153,7 @@ def test_a_stale_id_in_the_queue_does_not_disturb_the_job_that_runs(
 ) -> None:
     submit("once")
     redis.rpush(keys.queue("sentiment"), "p0000")
-    [job] = queue.claim(8)
+    [job] = queue.claim(8).jobs
     assert redis.exists(keys.job("p0000"))
     assert queue.commit(answered(job)) == 1
 
@@ -174,7 +175,7 @@ def test_the_doorbell_rings_once_for_many_and_again_for_those_left(
 @pytest.mark.parametrize("text", ["😀 déjà-vu", "שלום", "a\u2028b\x85c", '"quoted" \\ back', "x" * 50_000])
 def test_texts_arrive_as_they_were_sent(queue: Queue, submit, text: str) -> None:
     submit(text)
-    assert [job.text for job in queue.claim(1)] == [text]
+    assert [job.text for job in queue.claim(1).jobs] == [text]
 
 
 def test_rq_sees_the_truth_at_every_step(queue: Queue, submit, redis_server) -> None:
@@ -188,7 +189,7 @@ def test_rq_sees_the_truth_at_every_step(queue: Queue, submit, redis_server) -> 
 
     submit("one", "two", "three")
     assert info() == "queue sentiment 3, 0 executing, 0 finished, 0 failed"
-    one, two = queue.claim(2)
+    one, two = queue.claim(2).jobs
     assert info() == "queue sentiment 1, 2 executing, 0 finished, 0 failed"
     assert (status(one.id), status("p0002")) == ("started", "queued")
     queue.commit(Batch([Outcome(one, ANSWER), Outcome(two, None, "no", "prediction_error")], "3", 0.1))
@@ -198,7 +199,7 @@ def test_rq_sees_the_truth_at_every_step(queue: Queue, submit, redis_server) -> 
 
 def test_registries_forget_what_has_expired(queue: Queue, submit, redis: Redis) -> None:
     submit("old", "new")
-    queue.commit(answered(*queue.claim(8)))
+    queue.commit(answered(*queue.claim(8).jobs))
     redis.zadd(keys.finished("sentiment"), {"p0000": 1})
     redis.zadd(keys.failed("sentiment"), {"older": 1})
     queue.reap()

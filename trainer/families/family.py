@@ -1,7 +1,7 @@
 """What a model family is to the rest of the trainer: a function from labelled texts to a model on disk."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +15,8 @@ Probabilities = npt.NDArray[np.float64]
 class Fitted:
     """A trained model, on disk as it will travel, and loaded from there.
 
-    ``code`` is the models-from-code file, ``artifacts`` what it reads, ``requirements`` what it imports.
+    ``code`` is the models-from-code file, ``artifacts`` what it reads, ``requirements`` what it imports,
+    ``model_config`` what a worker may set when it loads it (MLflow lets pass no others).
     ``probabilities`` answers texts with one row each, one column a label in the order of ``labels``.
     """
 
@@ -24,6 +25,7 @@ class Fitted:
     code: Path
     artifacts: Mapping[str, Path]
     requirements: tuple[str, ...]
+    model_config: Mapping[str, Any] = field(default_factory=dict)
     probabilities: Callable[[Sequence[str]], Probabilities]
 
 

@@ -1,0 +1,59 @@
+"""A prediction as clients see it, written straight from its record.
+
+What Redis holds is text already, and input, output and metadata are JSON already: nothing is parsed to be
+written down again. One function for every place that shows a prediction: an answer, a webhook, the end of a
+wait.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from json.encoder import encode_basestring as quoted
+from typing import cast
+
+from contract.predictions import Record
+
+
+def prediction_json(record: Record, base_url: str) -> str:
+    """Return the JSON of ``gateway.schemas.PredictionObject``."""
+    url = f"{base_url}/v1/predictions/{record['id']}"
+    get = cast("Mapping[str, str]", record).get
+    created, started, completed = get("created_at"), get("started_at"), get("completed_at")
+    return (
+        f'{{"id":{quoted(record["id"])},"model":{quoted(record["model"])},'
+        f'"version":{_text(get("version"))},"status":"{record["status"]}",'
+        f'"input":{record["input"]},"output":{get("output") or "null"},'
+        f'"error":{_text(get("error"))},"error_code":{_text(get("error_code"))},'
+        f'"cancel_reason":{_text(get("cancel_reason"))},'
+        f'"is_truncated":{"true" if get("is_truncated") else "false"},"logs":"",'
+        f'"metrics":{{"queue_time":{_between(created, started)},'
+        f'"inference_time":{get("inference_s") or "null"},'
+        f'"predict_time":{_between(started, completed)},"total_time":{_between(created, completed)},'
+        f'"batch_size":{get("batch_size") or "null"}}},'
+        f'"created_at":{_time(created)},"started_at":{_time(started)},"completed_at":{_time(completed)},'
+        f'"attempts":{get("attempts") or "0"},"metadata":{get("metadata") or "null"},'
+        f'"urls":{{"get":{quoted(url)},"cancel":{quoted(url + "/cancel")}}}}}'
+    )
+
+
+def _text(value: str | None) -> str:
+    return quoted(value) if value else "null"
+
+
+def _between(begin: str | None, end: str | None) -> str:
+    """Return the seconds from one time to a later one, to the microsecond."""
+    return f"{float(end) - float(begin):.6f}" if begin and end else "null"
+
+
+def _time(at: str | None) -> str:
+    """Return RFC 3339 in UTC, ``"2026-11-22T13:26:00.123456Z"``, for seconds since the epoch."""
+    if not at:
+        return "null"
+    seconds, _, fraction = at.partition(".")
+    return f'"{_second(seconds)}.{fraction[:6]:0<6}Z"'
+
+
+@lru_cache(maxsize=256)
+def _second(at: str) -> str:
+    """Thousands of predictions share a second, and their clients' a few of them."""
+    return datetime.fromtimestamp(int(at), UTC).strftime("%Y-%m-%dT%H:%M:%S")
