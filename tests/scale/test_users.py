@@ -1,0 +1,185 @@
+"""Each service has a Redis user that may do all it does, and nothing else."""
+
+import inspect
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from redis.exceptions import NoPermissionError
+
+from contract import keys
+from gateway.webhooks import SECRET_KEY
+from monitoring.monitor import CURSOR
+from tests.conftest import SERVERS, server_binary
+from tests.scale.recorder import Recorder
+from tests.scale.rules import Rules, called, rules, scripts
+from tests.scale.secured import SERVICES, Secured, secured
+from tests.scale.whole_path import whole_path
+
+#: The first test that asks for the whole path waits for twelve processes.
+pytestmark = pytest.mark.timeout(400)
+
+#: Who may touch which key, by its name in the contract. A new key needs a line here and in the rules.
+OWNERS = {
+    "PREDICTION_PREFIX": {"gateway", "worker"},
+    "DOORBELL_PREFIX": {"gateway", "worker"},
+    "BACKLOG_PREFIX": {"gateway", "worker"},
+    "LEASES": {"worker"},
+    "DEADLINES": {"gateway", "worker"},
+    "OUTBOX": {"gateway", "worker"},
+    "EVENTS": {"gateway", "worker", "monitoring"},
+    "ALERTS": {"gateway", "monitoring"},
+    "MONITORING_HEARTBEAT": {"monitoring"},
+    "alert": {"gateway", "monitoring"},
+    "delivery": {"gateway"},
+    "JOB_PREFIX": {"gateway", "worker", "trainer", "tools"},
+    "QUEUE_PREFIX": {"gateway", "worker", "tools"},
+    "QUEUES": {"gateway", "worker", "trainer", "tools"},
+    "STARTED_PREFIX": {"worker", "tools"},
+    "FINISHED_PREFIX": {"worker", "tools"},
+    "FAILED_PREFIX": {"worker", "tools"},
+    "WORKER_PREFIX": {"gateway", "worker", "trainer", "tools"},
+    "WORKERS_PREFIX": {"gateway", "worker", "tools"},
+}  # fmt: skip
+BESIDE = {SECRET_KEY: {"gateway"}, CURSOR: {"monitoring"}}
+#: Sent only when the stream has lost entries that monitoring never saw.
+RARE = {"monitoring": {"xlen"}}
+#: What nobody but the operator may send.
+DANGEROUS = (
+    ("FLUSHALL",), ("KEYS", "*"), ("CONFIG", "GET", "*"), ("ACL", "LIST"), ("MONITOR",), ("SCRIPT", "FLUSH"),
+    ("CLIENT", "KILL", "TYPE", "normal"), ("SHUTDOWN", "NOSAVE"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a server had to say after everything was done once."""
+
+    refusals: list
+    sent: dict[str, set[str]]
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[dict[str, Secured]]:
+    """A server of each kind that this machine has."""
+    with ExitStack() as stack:
+        found = {}
+        for kind in SERVERS:
+            with suppress(pytest.skip.Exception):
+                server_binary(kind)
+                # Not tmp_path: a socket's path must stay under 108 bytes.
+                folder = Path(tempfile.mkdtemp(prefix="barometer-"))
+                found[kind] = stack.enter_context(secured(kind, folder))
+        yield found
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def server(request: pytest.FixtureRequest, servers: dict[str, Secured]) -> Secured:
+    return servers.get(request.param) or pytest.skip(f"no {request.param} server here")
+
+
+@pytest.fixture(scope="module")
+def all_told(
+    servers: dict[str, Secured], mlflow: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[int, Told]:
+    """Everything done once on each server, on all at the same time: most of it is waiting for starts."""
+
+    def tell(server: Secured) -> Told:
+        folder = tmp_path_factory.mktemp("whole-path")
+        with Recorder(server.operator) as recorder, whole_path(server, mlflow, folder) as path:
+            path.predict()
+            path.alert()
+            path.train()
+            path.look()
+        return Told(server.refusals(), recorder.sent)
+
+    with ThreadPoolExecutor(len(SERVERS)) as at_once:
+        return dict(zip(map(id, servers.values()), at_once.map(tell, servers.values()), strict=True))
+
+
+@pytest.fixture
+def told(server: Secured, all_told: dict[int, Told]) -> Told:
+    return all_told[id(server)]
+
+
+def test_all_services_work_as_their_own_users_and_are_refused_nothing(told: Told) -> None:
+    assert told.refusals == []
+    assert told.sent.keys() >= {*SERVICES, "tools"}
+
+
+@pytest.mark.parametrize("user", ["gateway", "worker", "monitoring"])
+def test_a_user_may_send_nothing_that_its_service_never_sends(told: Told, user: str) -> None:
+    scripted = set().union(*map(called, scripts(user)))
+    needed = told.sent[user] | scripted | RARE.get(user, set())
+    assert {command for command in rules()[user].commands if command.partition("|")[0] not in needed} == set()
+
+
+@pytest.mark.parametrize("user", ["gateway", "worker", "monitoring"])
+def test_every_command_of_every_script_is_allowed(user: str) -> None:
+    allowed = rules()[user].commands
+    missing = {file.name: called(file) - allowed for file in scripts(user)}
+    assert {name: commands for name, commands in missing.items() if commands} == {}
+
+
+def test_every_key_of_the_contract_has_owners() -> None:
+    functions = {
+        name for name, _ in inspect.getmembers(keys, inspect.isfunction) if name not in prefixed_functions()
+    }
+    constants = {name for name, value in vars(keys).items() if name.isupper() and ":" in value}
+    assert functions | constants == OWNERS.keys()
+
+
+@pytest.mark.parametrize("user", [*SERVICES, "tools"])
+def test_a_user_reaches_its_own_keys_and_is_refused_those_of_others(server: Secured, user: str) -> None:
+    owners = {example(name): who for name, who in OWNERS.items()} | BESIDE
+    with server.client(user) as client:
+        reached = {key for key in owners if is_reached(client, key)}
+    server.operator.acl_log_reset()
+    assert reached == {key for key, who in owners.items() if user in who}
+
+
+@pytest.mark.parametrize("user", [*SERVICES, "tools"])
+def test_a_user_has_no_power_over_the_server(server: Secured, user: str) -> None:
+    with server.client(user) as client:
+        for command in DANGEROUS:
+            with pytest.raises(NoPermissionError):
+                client.execute_command(*command)
+    server.operator.acl_log_reset()
+
+
+def test_the_rules_hold_no_pattern_that_fits_no_key() -> None:
+    """RQ has keys of its own that the contract does not name; under ``barometer:`` every key is ours."""
+    known = [example(name) for name in OWNERS] + list(BESIDE)
+    idle = {
+        pattern
+        for user in rules().values()
+        for pattern in user.patterns
+        if pattern.startswith("barometer:")
+        and not any(Rules((pattern,), frozenset()).covers(key) for key in known)
+    }
+    assert idle == set()
+
+
+def prefixed_functions() -> set[str]:
+    """Functions whose keys begin with one of the prefixes, which stand for them."""
+    prefixes = tuple(value for name, value in vars(keys).items() if name.endswith("_PREFIX"))
+    functions = inspect.getmembers(keys, inspect.isfunction)
+    return {name for name, function in functions if function("x").startswith(prefixes)}
+
+
+def example(name: str) -> str:
+    """A key of that name."""
+    found = getattr(keys, name)
+    return found("x") if callable(found) else found + "x" * name.endswith("_PREFIX")
+
+
+def is_reached(client, key: str) -> bool:
+    try:
+        client.exists(key)
+    except NoPermissionError:
+        return False
+    return True
