@@ -1,31 +1,44 @@
 """The load: some connections, one request after the other on each, in a process of its own.
 
-Speaks just enough HTTP/1.1 (keep-alive, Content-Length) to cost little, and says what it cost. Run by
-``run``; reads a ``Load`` as JSON on stdin, prints a ``Measured`` as JSON.
+Speaks just enough HTTP/1.1 (keep-alive, Content-Length) over plain sockets to cost little beside any server,
+and says what it cost. Run by ``run``; reads a ``Load`` as JSON on stdin, prints a ``Measured`` as JSON.
 """
 
-import asyncio
 import json
+import select
+import socket
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
 from urllib.parse import urlsplit
 
 from benchmarks.report import percentile
 
+#: The label of an answer is what follows here, in whatever object it lies; an input is never before it.
+LABEL = b'"label":'
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """Requests with these bodies, in turn; an empty body makes it a GET."""
+    """Requests with these bodies, in turn; an empty body makes it a GET.
+
+    It ends after ``requests`` or after ``seconds``, whichever comes first; the warm-up is counted beside it.
+    With ``labels``, one for each body, an answer that bears another label is counted as wrong; more of them
+    than the share ``tolerance`` stop the benchmark.
+    """
 
     url: str
     connections: int
     requests: int
     warm_up: int
     bodies: list[str]
+    seconds: float = 3600
+    labels: list[str] = field(default_factory=list)
+    tolerance: float = 0.0
+    wait: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +48,7 @@ class Measured:
     wall_s: float
     cpu_s: float
     statuses: dict[str, int]
+    wrong: int
     latencies_ms: list[float]
 
     @property
@@ -72,80 +86,151 @@ def run(load: Load) -> Measured:
     """Put the load on from another process.
 
     Raises:
-        SystemExit: a request was not answered with 2xx.
+        SystemExit: a request was not answered, or not with 2xx, or with a wrong label.
     """
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.client"],
         input=json.dumps(asdict(load)),
-        stdout=subprocess.PIPE,
+        capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    if done.returncode:
+        raise SystemExit(f"{load.url} could not be measured: {done.stderr.strip().splitlines()[-1]}")
     measured = Measured(**json.loads(done.stdout))
     if any(not status.startswith("2") for status in measured.statuses):
         raise SystemExit(f"{load.url} answered {measured.statuses}: look at the service's log.")
+    if measured.wrong > sum(measured.statuses.values()) * load.tolerance:
+        raise SystemExit(f"{load.url} gave {measured.wrong} answers that the model does not give.")
     return measured
 
 
 class _Connection:
-    """One keep-alive connection."""
+    """One keep-alive connection, and the request that is under way on it."""
 
-    def __init__(self, url: str) -> None:
-        self._url = urlsplit(url)
+    def __init__(self, host: str, port: int) -> None:
+        self.socket = socket.create_connection((host, port), timeout=60)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._answer = b""
+        self._length = 0
+        self.turn = 0
+        self.begun = 0.0
 
-    async def open(self) -> None:
-        assert self._url.hostname
-        self._reader, self._writer = await asyncio.open_connection(self._url.hostname, self._url.port or 80)
+    def send(self, turn: int, request: bytes) -> None:
+        self.turn, self.begun = turn, time.perf_counter()
+        self._answer, self._length = b"", 0
+        self.socket.sendall(request)
 
-    def request(self, body: str) -> bytes:
-        content = body.encode()
-        post = f"Content-Type: application/json\r\nPrefer: wait\r\nContent-Length: {len(content)}\r\n"
-        head = f"{'POST' if body else 'GET'} {self._url.path} HTTP/1.1\r\nHost: {self._url.netloc}\r\n"
-        return f"{head}{post if body else ''}\r\n".encode() + content
+    def receive(self) -> bytes | None:
+        """Read what is there; return the answer once it is whole."""
+        more = self.socket.recv(65_536)
+        if not more:
+            raise SystemExit("the server closed a connection.")
+        self._answer += more
+        if not self._length:
+            head, blank, _ = self._answer.partition(b"\r\n\r\n")
+            if not blank:
+                return None
+            length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+            self._length = len(head) + len(blank) + int(length)
+        return self._answer if len(self._answer) >= self._length else None
 
-    async def send(self, request: bytes) -> str:
-        """Send one request, read its answer whole, return the status."""
-        self._writer.write(request)
-        head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
-        await self._reader.readexactly(int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0]))
-        return head.split(maxsplit=2)[1].decode()
+
+class _Crowd:
+    """All connections, driven by one epoll."""
+
+    def __init__(self, load: Load) -> None:
+        address = urlsplit(load.url)
+        assert address.hostname
+        self._load = load
+        # Built before the clock runs.
+        self._requests = [request(load, body) for body in load.bodies]
+        self._labels = [label.encode() for label in load.labels]
+        self._epoll = select.epoll()
+        connections = [_Connection(address.hostname, address.port or 80) for _ in range(load.connections)]
+        self._connections = {one.socket.fileno(): one for one in connections}
+        for descriptor in self._connections:
+            self._epoll.register(descriptor, select.EPOLLIN)
+        self._next = 0
+        self.statuses: Counter[str] = Counter()
+        self.wrong = 0
+
+    def put(self, requests: int, seconds: float) -> list[float]:
+        """Put a load on; return the latencies in milliseconds."""
+        latencies: list[float] = []
+        end, until = self._next + requests, time.perf_counter() + seconds
+        under_way = 0
+        for connection in self._connections.values():
+            if self._next < end:
+                self._send(connection)
+                under_way += 1
+        while under_way:
+            ready = self._epoll.poll(60)
+            if not ready:
+                raise SystemExit(
+                    f"{self._load.url} has not answered for a minute: look at the service's log."
+                )
+            for descriptor, _ in ready:
+                connection = self._connections[descriptor]
+                if (answer := connection.receive()) is None:
+                    continue
+                now = time.perf_counter()
+                latencies.append((now - connection.begun) * 1e3)
+                self._check(connection.turn, answer)
+                if self._next < end and now < until:
+                    self._send(connection)
+                else:
+                    under_way -= 1
+        return latencies
+
+    def close(self) -> None:
+        self._epoll.close()
+        for connection in self._connections.values():
+            connection.socket.close()
+
+    def _send(self, connection: _Connection) -> None:
+        connection.send(self._next, self._requests[self._next % len(self._requests)])
+        self._next += 1
+
+    def _check(self, turn: int, answer: bytes) -> None:
+        self.statuses[answer[9:12].decode()] += 1
+        if self._labels:
+            said = answer.partition(LABEL)[2].split(b'"', 2)[1:2]
+            self.wrong += said != [self._labels[turn % len(self._labels)]]
 
 
-async def _measure(load: Load) -> Measured:
-    connections = [_Connection(load.url) for _ in range(load.connections)]
-    for connection in connections:
-        await connection.open()
-    # Built before the clock runs.
-    requests = [connections[0].request(body) for body in load.bodies]
-    statuses: Counter[str] = Counter()
-    latencies: list[float] = []
+def request(load: Load, body: str) -> bytes:
+    """Return one request as it is sent."""
+    address = urlsplit(load.url)
+    content = body.encode()
+    wait = "Prefer: wait\r\n" if load.wait else ""
+    post = f"Content-Type: application/json\r\n{wait}Content-Length: {len(content)}\r\n"
+    head = f"{'POST' if body else 'GET'} {address.path} HTTP/1.1\r\nHost: {address.netloc}\r\n"
+    return f"{head}{post if body else ''}\r\n".encode() + content
 
-    async def work(connection: _Connection, turns: Iterator[int]) -> None:
-        for turn in turns:
-            begun = time.perf_counter()
-            statuses[await connection.send(requests[turn % len(requests)])] += 1
-            latencies.append((time.perf_counter() - begun) * 1e3)
 
-    async def all_work(turns: Iterator[int]) -> None:
-        await asyncio.gather(*(work(connection, turns) for connection in connections))
+def measure(load: Load) -> Measured:
+    """Put the load on from this process."""
+    with closing(_Crowd(load)) as crowd:
+        return _measured(crowd, load)
 
-    await all_work(iter(range(load.warm_up)))
-    latencies.clear()
+
+def _measured(crowd: _Crowd, load: Load) -> Measured:
+    crowd.put(load.warm_up, load.seconds)
     begun, cpu = time.perf_counter(), time.process_time()
-    await all_work(iter(range(load.warm_up, load.warm_up + load.requests)))
+    latencies = crowd.put(load.requests, load.seconds)
     return Measured(
         wall_s=time.perf_counter() - begun,
         cpu_s=time.process_time() - cpu,
-        statuses=dict(statuses),
+        statuses=dict(crowd.statuses),
+        wrong=crowd.wrong,
         latencies_ms=sorted(latencies),
     )
 
 
 def main() -> None:
-    import uvloop
-
     load = Load(**json.loads(sys.stdin.read()))
-    print(json.dumps(asdict(uvloop.run(_measure(load)))))
+    print(json.dumps(asdict(measure(load))))
 
 
 if __name__ == "__main__":

@@ -25,14 +25,16 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in aligned)
 
 
-def write(name: str, machine: Machine, tables: Sequence[str], figures: Mapping[str, Any]) -> None:
-    """Print the tables, and write ``results/NAME.md`` and ``results/NAME.json``."""
-    RESULTS.mkdir(exist_ok=True)
+def write(
+    name: str, machine: Machine, tables: Sequence[str], figures: Mapping[str, Any], folder: Path = RESULTS
+) -> None:
+    """Print the tables, and write ``NAME.md`` and ``NAME.json`` into the folder."""
+    folder.mkdir(exist_ok=True)
     text = "\n\n".join([f"{machine}.", *tables]) + "\n"
-    (RESULTS / f"{name}.md").write_text(text, encoding="utf-8")
+    (folder / f"{name}.md").write_text(text, encoding="utf-8")
     record = {"machine": asdict(machine), **figures}
-    (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    print(f"\n{text}\nWritten to {RESULTS / name}.md and .json")
+    (folder / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    print(f"\n{text}\nWritten to {folder / name}.md and .json")
 
 
 def percentile(sorted_values: Sequence[float], share: float) -> float:
