@@ -12,11 +12,11 @@ SOURCE = Path(__file__).with_name("clock.c")
 
 
 def shim(folder: Path) -> Path:
-    """Compile the library; a missing compiler skips on a laptop and fails in CI."""
+    """Compile the library; a missing compiler skips, and fails on GitHub."""
     compiler = shutil.which("cc")
     if compiler is None:
         message = "no C compiler to make a wrong clock with: 'apt install gcc libc6-dev'"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+        pytest.fail(message) if os.environ.get("GITHUB_ACTIONS") else pytest.skip(message)
     made = folder / "clock.so"
     subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", made, SOURCE, "-ldl"], check=True)
     return made

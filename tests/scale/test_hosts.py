@@ -24,7 +24,7 @@ PORT = "8000"
 
 @pytest.fixture
 def three() -> Iterator[list[Host]]:
-    if os.geteuid() != 0 and os.environ.get("CI"):
+    if os.geteuid() != 0 and os.environ.get("GITHUB_ACTIONS"):
         _again_as_root()
     with hosts(3) as made:
         yield made
@@ -120,7 +120,7 @@ def _unplug_in_the_middle(server: Secured, host: Host) -> set[str]:
 
 
 def _again_as_root() -> None:
-    """CI's user is not root but may become so: run this file as root, and say here how it went."""
+    """GitHub's user is not root but may become so: run this file as root, and say here how it went."""
     # Neither caches nor bytecode of root's are left in the tree.
     command = ["sudo", "-n", "-E", sys.executable, "-B", "-m", "pytest", "-p", "no:cacheprovider", __file__]
     settings = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
