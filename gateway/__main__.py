@@ -19,8 +19,9 @@ def run() -> None:
 
     - `REDIS_URL` (redis://127.0.0.1:6379/0; also rediss:// and unix://)
     - `GATEWAY_HOST` (127.0.0.1), `GATEWAY_PORT` (8000), `GATEWAY_PUBLIC_URL`
-    - `GATEWAY_MODEL` (sentiment), `GATEWAY_QUEUE_LIMIT` (100000 predictions), `GATEWAY_QUEUE_SIZE` (268435456
-      characters), `GATEWAY_TEXT_LIMIT` (100000 characters), `GATEWAY_BODY_LIMIT` (1048576 bytes)
+    - `GATEWAY_MODEL` (sentiment), the default, and `GATEWAY_MODELS`, a list of others
+    - `GATEWAY_QUEUE_LIMIT` (100000 predictions) and `GATEWAY_QUEUE_SIZE` (268435456 characters) a model,
+      `GATEWAY_TEXT_LIMIT` (100000 characters), `GATEWAY_BODY_LIMIT` (1048576 bytes)
     - `GATEWAY_WEBHOOK_ALLOW`, CIDR blocks beside the public internet that webhooks may reach;
       `GATEWAY_WEBHOOK_HTTP` (false)
     - `GATEWAY_LOG_LEVEL` (INFO)

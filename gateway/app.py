@@ -5,6 +5,7 @@ import contextlib
 import logging
 import signal
 from collections.abc import AsyncIterator, Collection
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -63,18 +64,19 @@ def create_app(settings: Settings, traces: "Exit | None" = None) -> FastAPI:
         spans = Deliveries(traces.tracer) if traces else None
         deliverer = Deliverer(redis, sender, settings.base_url, spans)
         waiters = Waiters(redis, deliverer.ring)
-        parts = redis, settings.model, Bounds(settings.queue_limit, settings.queue_size)
-        admission = TracedAdmission(traces.tracer, *parts) if traces else Admission(*parts)
+        bounds = Bounds(settings.queue_limit, settings.queue_size)
+        admit = partial(TracedAdmission, traces.tracer) if traces else Admission
+        admissions = {model: admit(redis, model, bounds) for model in settings.served}
         store = Store(redis)
         app.state.services = Services(
             settings=settings,
             redis=redis,
-            admission=admission,
+            admissions=admissions,
             waiters=waiters,
             store=store,
             metrics=metrics,
         )
-        upkeep = Upkeep(redis, store, admission)
+        upkeep = Upkeep(redis, store, admissions.values())
         tasks = [asyncio.create_task(part.run()) for part in (waiters, deliverer, upkeep, lag)]
         for task in tasks:
             task.add_done_callback(_end)

@@ -44,13 +44,13 @@ async def readyz(request: Request) -> dict[str, Any]:
 async def metrics(request: Request) -> Response:
     """Give Prometheus the figures."""
     app = services(request)
-    model = app.settings.model
     app.metrics.waiters.set(len(app.waiters))
     try:
-        for lane, waiting in (await app.store.waiting(model)).items():
-            app.metrics.queued.labels(model, lane).set(waiting.jobs)
-            app.metrics.oldest.labels(model, lane).set(waiting.oldest_s)
-        app.metrics.workers.labels(model).set(await app.store.ready_workers(model))
+        for model in app.admissions:
+            for lane, waiting in (await app.store.waiting(model)).items():
+                app.metrics.queued.labels(model, lane).set(waiting.jobs)
+                app.metrics.oldest.labels(model, lane).set(waiting.oldest_s)
+            app.metrics.workers.labels(model).set(await app.store.ready_workers(model))
     except QueueUnavailable:
         # A scrape must succeed while Redis is away: no figure is honest, an old one is not.
         app.metrics.queued.clear()

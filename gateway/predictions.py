@@ -64,7 +64,7 @@ async def create(
     patience = preferences.wait(prefer)
     new = _checked(app, body, preferences.cancel_after(cancel_after))
     with app.waiters.waiting(new.id) as ended:
-        created_at = await app.admission.admit(new)
+        created_at = await app.admissions[new.model].admit(new)
         app.metrics.accepted.inc()
         record: Mapping[str, str] = {"status": Status.STARTING, "created_at": created_at}
         if patience is not None and (event := await app.waiters.end(ended, patience)):
@@ -107,8 +107,9 @@ def _checked(app: Services, body: CreatePrediction, cancel_after: timedelta | No
     Raises:
         UnknownModel, InvalidRequest, WebhookRefused: this request can never succeed.
     """
-    if body.model not in (None, app.settings.model):
-        problem = f"No such model; this gateway serves {app.settings.model!r}"
+    model = body.model or app.settings.model
+    if model not in app.admissions:
+        problem = f"No such model; this gateway serves {', '.join(map(repr, app.admissions))}"
         raise UnknownModel(problem, [{"detail": problem, "pointer": "#/model"}])
     if len(body.input.text) > app.settings.text_limit:
         problem = f"Text of {len(body.input.text)} characters; at most {app.settings.text_limit} are taken"
@@ -117,7 +118,7 @@ def _checked(app: Services, body: CreatePrediction, cancel_after: timedelta | No
         guard.check_url(body.webhook, http=app.settings.webhook_http)
     return NewPrediction(
         id=new_id(),
-        model=app.settings.model,
+        model=model,
         input=_encode(body.input.model_dump(exclude_unset=True)),
         lane=Lane.EXPLAIN if body.input.explain else Lane(body.priority),
         cancel_after=cancel_after,

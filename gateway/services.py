@@ -1,5 +1,6 @@
 """What the routes share, made once when the gateway starts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fastapi import Request
@@ -14,11 +15,11 @@ from gateway.waiting import Waiters
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The parts of one gateway process."""
+    """The parts of one gateway process; there is an admission for each model."""
 
     settings: Settings
     redis: "Redis"
-    admission: Admission
+    admissions: Mapping[str, Admission]
     waiters: Waiters
     store: Store
     metrics: Metrics

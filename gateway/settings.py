@@ -19,8 +19,10 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     redis_url: Annotated[str, Field(validation_alias="REDIS_URL")] = "redis://127.0.0.1:6379/0"
-    #: The registered model that answers.
+    #: The registered model that answers where a request names none.
     model: str = DEFAULT_MODEL
+    #: Further registered models, as a comma-separated list; each has queues and workers of its own.
+    models: Annotated[tuple[str, ...], NoDecode] = ()
     #: Predictions that may wait; one more is refused with 503.
     queue_limit: Annotated[int, Field(ge=1)] = 100_000
     #: Characters that may wait, of texts and metadata together; more are refused with 503.
@@ -55,6 +57,18 @@ class Settings(BaseSettings):
         if value and not value.startswith(("http://", "https://")):
             raise ValueError("use a URL like http://127.0.0.1:4318: traces are sent by OTLP over HTTP")
         return value
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _names(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(name.strip() for name in value.split(",") if name.strip())
+        return value
+
+    @property
+    def served(self) -> tuple[str, ...]:
+        """All models, the default first."""
+        return tuple(dict.fromkeys((self.model, *self.models)))
 
     @property
     def base_url(self) -> str:

@@ -5,6 +5,7 @@ Every gateway does it; what one has ended, the next no longer finds.
 
 import asyncio
 import logging
+from collections.abc import Collection
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -22,12 +23,12 @@ FULL = 0.9
 
 
 class Upkeep:
-    """Sweeps overdue predictions, and closes the admission while Redis' memory is nearly full."""
+    """Sweeps overdue predictions, and closes the admissions while Redis' memory is nearly full."""
 
-    def __init__(self, redis: "Redis", store: Store, admission: Admission) -> None:
+    def __init__(self, redis: "Redis", store: Store, admissions: Collection[Admission]) -> None:
         self._redis = redis
         self._store = store
-        self._admission = admission
+        self._admissions = admissions
 
     async def run(self) -> None:
         """Sweep for as long as the gateway lives."""
@@ -36,7 +37,9 @@ class Upkeep:
             try:
                 while await self._store.cancel_overdue() == ENDED_AT_ONCE:
                     pass
-                self._admission.is_closed = await self._is_full()
+                is_full = await self._is_full()
+                for admission in self._admissions:
+                    admission.is_closed = is_full
             except (QueueUnavailable, RedisError, OSError) as error:
                 # The waiters' reader reports Redis as away; what is overdue then ends with the next sweep.
                 log.debug("upkeep.missed", extra={"error": type(error).__name__})

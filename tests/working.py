@@ -74,12 +74,13 @@ def working(
     batch_size: int = 8,
     lease: timedelta = LEASE,
     patience_s: float = 0,
+    model_name: str = "sentiment",
     metrics: Metrics | None = None,
 ) -> Iterator[Working]:
-    registration = Registration(url, jobs.queue_names("sentiment"), lambda: "1")
+    registration = Registration(url, jobs.queue_names(model_name), lambda: "1")
     metrics = metrics or Metrics()
     limits = Limits(batch_size, 16_384, timedelta(seconds=10), timedelta(seconds=patience_s))
-    queue = Queue(Redis.from_url(url, decode_responses=True), "sentiment", registration.name, lease)
+    queue = Queue(Redis.from_url(url, decode_responses=True), model_name, registration.name, lease)
     beat = Heartbeat(queue, registration, metrics)
     beat.start()
     stop = threading.Event()

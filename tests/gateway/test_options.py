@@ -151,3 +151,20 @@ def test_a_queue_emptied_by_somebody_else_is_weighed_anew(start: Start, apart_ur
         assert [gateway.create("x" * 900).status_code for _ in range(2)] == [202, 503]
         Redis.from_url(apart_url).delete(keys.queue("sentiment"))
         assert gateway.create("x" * 900).status_code == 202
+
+
+def test_several_models_are_served_side_by_side(start: Start, apart_url: str) -> None:
+    with start(GATEWAY_MODELS="topics, spam", GATEWAY_QUEUE_LIMIT="1") as gateway:
+        codes = [gateway.create(FINE, model=model).status_code for model in ("sentiment", "topics", "spam")]
+        assert codes == [202] * 3, "each has a bound of its own"
+        assert gateway.create(FINE, model="topics").status_code == 503
+        unknown = gateway.create(FINE, model="topic")
+        assert (unknown.status_code, unknown.json()["errors"][0]["pointer"]) == (422, "#/model")
+        assert "'sentiment', 'topics', 'spam'" in unknown.json()["detail"]
+        figures = gateway.http.get("/metrics").text
+        assert 'barometer_queue_jobs{lane="default",model="topics"} 1.0' in figures
+        with working(apart_url, Rule(), model_name="topics"):
+            wait_for(lambda: Redis.from_url(apart_url).xlen(keys.EVENTS))
+    redis = Redis.from_url(apart_url, decode_responses=True)
+    assert (redis.llen(keys.queue("sentiment")), redis.llen(keys.queue("spam"))) == (1, 1)
+    assert [fields["model"] for _, fields in redis.xrange(keys.EVENTS)] == ["topics"]
