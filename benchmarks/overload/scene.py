@@ -4,23 +4,23 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import httpx2
+from redis.asyncio import Redis
 
 from benchmarks import client
 from benchmarks.fleet import Fleet, Shape
 from benchmarks.overload import arrivals
-from benchmarks.overload.arrivals import Answer, Schedule
+from benchmarks.overload.arrivals import Schedule
 from benchmarks.overload.judging import End, Judgement, judge
 from benchmarks.overload.memory import Watch
 from benchmarks.rows import STARTER, read
 from contract import keys
-from contract.events import Event
 from contract.registry import DEFAULT_MODEL
 
 #: The limit of the first is HTTP, of the second the worker, as with a large model.
@@ -30,6 +30,8 @@ CONNECTIONS, REQUESTS, WARM_UP, PROBE_S = 64, 20_000, 200, 10.0
 #: What was accepted has ended by then, or it is open.
 SETTLE_S = 30.0
 EVENTS_AT_ONCE = 5_000
+#: Between two looks at the stream when there was nothing new.
+PAUSE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,13 +115,15 @@ async def _scene(fleet: Fleet, name: str, options: Options) -> Scene:
     redis = fleet.redis()
     newest: Any = await redis.xrevrange(keys.EVENTS, count=1)
     watch = Watch(fleet)
-    watching = asyncio.create_task(watch.run())
+    ends = Ends(redis, newest[0][0])
+    observing = [asyncio.create_task(watch.run()), asyncio.create_task(ends.run())]
     answers = await arrivals.send(schedule)
-    ends = await _ends(fleet, newest[0][0], answers)
-    watching.cancel()
-    await asyncio.wait((watching,))
+    ended = await ends.all_of({answer.id for answer in answers if answer.id})
+    for task in observing:
+        task.cancel()
+    await asyncio.wait(observing)
     await redis.aclose()
-    judgement = judge(answers, ends, options.deadline_s)
+    judgement = judge(answers, ended, options.deadline_s)
     return Scene(
         name=name,
         capacity=capacity,
@@ -131,24 +135,39 @@ async def _scene(fleet: Fleet, name: str, options: Options) -> Scene:
     )
 
 
-async def _ends(fleet: Fleet, after: str, answers: Sequence[Answer]) -> dict[str, End]:
-    """Read the stream until all that was accepted has ended, or ``SETTLE_S`` are over."""
-    open_ids = {answer.id for answer in answers if answer.id}
-    ends: dict[str, End] = {}
-    deadline = time.monotonic() + SETTLE_S
-    async with fleet.redis() as redis:
-        while open_ids and time.monotonic() < deadline:
-            entries: Any = await redis.xrange(keys.EVENTS, min=f"({after}", count=EVENTS_AT_ONCE)
-            for after, fields in entries:
-                event = Event.from_entry(after, fields)
-                subject, _, status = event.type.partition(".")
-                if subject == "prediction":
-                    created_at, completed_at = float(fields["created_at"]), float(fields["completed_at"])
-                    ends[fields["id"]] = End(status=status, created_at=created_at, completed_at=completed_at)
-                    open_ids.discard(fields["id"])
-            if not entries:
-                await asyncio.sleep(0.2)
-    return ends
+class Ends:
+    """Reads the stream while the load goes on: it keeps the newest entries only, and more may come.
+
+    Args:
+        after: the entry before the first that matters.
+    """
+
+    def __init__(self, redis: "Redis", after: str) -> None:
+        self.seen: dict[str, End] = {}
+        self._redis = redis
+        self._after = after
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        while True:
+            if not await self._read():
+                await asyncio.sleep(PAUSE_S)
+
+    async def all_of(self, ids: Collection[str]) -> Mapping[str, End]:
+        """Wait until all these have ended, or ``SETTLE_S`` are over."""
+        deadline = time.monotonic() + SETTLE_S
+        while not self.seen.keys() >= set(ids) and time.monotonic() < deadline:  # noqa: ASYNC110 - it fills as events come
+            await asyncio.sleep(PAUSE_S)
+        return self.seen
+
+    async def _read(self) -> bool:
+        entries: Any = await self._redis.xrange(keys.EVENTS, min=f"({self._after}", count=EVENTS_AT_ONCE)
+        for self._after, fields in entries:
+            subject, _, status = fields["type"].partition(".")
+            if subject == "prediction":
+                created_at, completed_at = float(fields["created_at"]), float(fields["completed_at"])
+                self.seen[fields["id"]] = End(status=status, created_at=created_at, completed_at=completed_at)
+        return bool(entries)
 
 
 def say(sentence: str) -> None:
