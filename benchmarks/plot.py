@@ -1,10 +1,11 @@
-"""The figures as pictures: one of the drain, one of the servers. Knows how to draw, not how it was measured.
+"""The figures as pictures. Knows how to draw, not how it was measured.
 
-``python -m benchmarks.plot`` draws what lies in ``results/`` anew.
+``python -m benchmarks.plot`` draws drains and servers anew from what lies in ``results/``.
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +65,42 @@ def serving(served: "Sequence[Served]", file: Path) -> None:
         )
 
     _save(draw, (11, 5.2), file)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that happened at a second; marks of one kind share a lane above the lines."""
+
+    at_s: float
+    kind: str
+
+
+Points = Sequence[tuple[float, float]]
+
+
+def timeline(
+    title: str, y_name: str, series: Mapping[str, Points], file: Path, marks: Sequence[Mark] = ()
+) -> None:
+    """Draw lines over the seconds of a run, from zero upwards, and above them what happened."""
+
+    def draw(figure: "Figure") -> None:
+        kinds = sorted({mark.kind for mark in marks})
+        if kinds:
+            lanes, axes = figure.subplots(2, 1, sharex=True, height_ratios=(1, 3))
+            lanes.eventplot([[mark.at_s for mark in marks if mark.kind == kind] for kind in kinds])
+            lanes.set_yticks(range(len(kinds)), kinds)
+        else:
+            axes = figure.subplots()
+        for name, points in series.items():
+            axes.plot([x for x, _ in points], [y for _, y in points], linewidth=1.4, label=name)
+        axes.set(xlabel="seconds", ylabel=y_name, ylim=(0, None))
+        axes.yaxis.set_major_formatter("{x:,.0f}")
+        axes.grid(axis="y", color=FAINT, linewidth=0.6)
+        if len(series) > 1:
+            figure.legend(loc="outside right upper", frameon=False)
+        figure.suptitle(title, x=0.01, ha="left", weight="bold")
+
+    _save(draw, (11, 3.8), file)
 
 
 def _bars(axes: "Axes", rows: "Sequence[Drained]") -> None:

@@ -110,10 +110,10 @@ class Store:
     @_or_unavailable
     async def waiting(self, model: str) -> dict[Lane, Waiting]:
         """Return what waits in each of the model's queues."""
-        return {lane: await self._waiting(jobs.queue_name(model, lane)) for lane in Lane}
-
-    async def _waiting(self, queue: str) -> Waiting:
         now, _ = await self._redis.time()
+        return {lane: await self._waiting(jobs.queue_name(model, lane), now) for lane in Lane}
+
+    async def _waiting(self, queue: str, now: int) -> Waiting:
         head = await self._redis.lindex(keys.queue(queue), 0)
         created_at = await self._redis.hget(keys.prediction(str(head)), "created_at") if head else None
         age_s = max(0.0, now - float(created_at)) if created_at else 0.0

@@ -94,7 +94,7 @@ def _judge(folder: Path, options: Options, seen: Seen, here: machine.Machine, re
         "strikes": [asdict(one) for one in found],
     }
     report.write("chaos", here, text, figures, results)
-    (results / "chaos.svg").write_text(tables.plot(found, records, seen.begun), encoding="utf-8")
+    tables.draw(found, records, seen.begun, results / "chaos.svg")
     return balanced
 
 

@@ -1,12 +1,13 @@
-"""The verdict and the timeline as tables and plot. Pure."""
+"""The verdict and the timeline as tables and plot."""
 
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
-from benchmarks import report, svg
+from benchmarks import plot, report
 from benchmarks.chaos.balance import Breach, Verdict
 from benchmarks.chaos.faults import Strike
 from benchmarks.chaos.ledger import Answered, Record, Sighting, Witness
@@ -96,16 +97,14 @@ def strikes_table(found: Iterable[Recovery]) -> str:
     return report.table(head, rows)
 
 
-def plot(found: Sequence[Recovery], records: Iterable[Record], begun: float) -> str:
-    """Return the SVG: predictions completed each second, and the strikes."""
+def draw(found: Sequence[Recovery], records: Iterable[Record], begun: float, file: Path) -> None:
+    """Draw the predictions completed each second, and the strikes."""
     seconds = Counter(
         int(record.at - begun)
         for record in records
         if isinstance(record, Sighting) and record.by == Witness.EVENT
     )
     points = [(float(second), float(seconds[second])) for second in range(max(seconds, default=0) + 1)]
-    marks = [svg.Mark(one.strike.at - begun, one.strike.service) for one in found if one.strike.is_done]
-    return svg.chart(
-        "Predictions completed under random strikes", "seconds", "completed per second",
-        {"completed": points}, marks,
-    )  # fmt: skip
+    marks = [plot.Mark(one.strike.at - begun, one.strike.service) for one in found if one.strike.is_done]
+    title = "Predictions completed under random strikes"
+    plot.timeline(title, "completed per second", {"completed": points}, file, marks)

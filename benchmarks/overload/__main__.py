@@ -45,14 +45,14 @@ def run(
         f"{seconds:g} s at {factor:g} times the capacity, Poisson arrivals, seed {seed}; at most "
         f"{queue_limit:,} waiting, `Cancel-After: {deadline_s}s`."
     )
-    plots = {f"overload-{number}.svg": tables.plot(scene) for number, scene in enumerate(scenes, 1)}
+    plots = [f"overload-{number}.svg" for number in range(1, len(scenes) + 1)]
     links = [f"![Memory]({name})" for name in plots]
     report.write(
         "overload", here, [settings, tables.answers_table(scenes), tables.memory_table(scenes), *links],
         {"options": asdict(options), "scenes": [asdict(scene) for scene in scenes]}, results,
     )  # fmt: skip
-    for name, plot in plots.items():
-        (results / name).write_text(plot, encoding="utf-8")
+    for name, scene in zip(plots, scenes, strict=True):
+        tables.draw(scene, results / name)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""The overloads as tables and plot. Pure."""
+"""The overloads as tables and plot."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from benchmarks import report, svg
+from benchmarks import plot, report
 from benchmarks.overload.arrivals import CONNECTIONS
 from benchmarks.overload.judging import Judgement
 from benchmarks.overload.scene import Scene
@@ -54,10 +55,10 @@ def memory_table(scenes: Sequence[Scene]) -> str:
     return report.table(["MiB", "at the start", "after a quarter", "at the end", "most"], rows)
 
 
-def plot(scene: Scene) -> str:
-    """Return the SVG of the memory of every process."""
+def draw(scene: Scene, file: Path) -> None:
+    """Draw the memory of every process."""
     title = f"Memory at {scene.rate / scene.capacity:g} times the capacity, {scene.name}"
-    return svg.chart(title, "seconds", "MiB", scene.memory)
+    plot.timeline(title, "MiB", scene.memory, file)
 
 
 def _pair(values: tuple[float, float]) -> str:

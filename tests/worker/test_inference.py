@@ -28,7 +28,7 @@ class Fragile:
         return [Text(text[:10], len(text) > 10) for text in texts]
 
     def explain(self, text: str) -> list[dict[str, object]]:
-        raise NotImplementedError
+        raise AssertionError(f"asked although can_explain is {self.can_explain}")
 
     def classify(self, encoded: Sequence[Encoded]) -> list[Answer]:
         self.calls += 1

@@ -11,7 +11,7 @@ from contract.jobs import Lane
 from contract.labels import answer
 from tests.worker.test_queue import expire_leases, stored
 from worker.batch import Batch, Job, Outcome
-from worker.queue import Queue
+from worker.queue import CLAIMED_SIZE, Queue
 
 ANSWER = answer(["negative", "positive"], [0.25, 0.75])
 
@@ -93,14 +93,11 @@ def test_a_second_helping_is_no_more_than_a_part_of_what_waits(queue: Queue, sub
     assert len(queue.claim(20).jobs) == 20, "whoever holds nothing takes a whole batch"
 
 
-def test_a_claim_brings_no_more_text_than_a_worker_can_hold(
-    queue: Queue, submit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("worker.queue.CLAIMED_SIZE", 100)
-    submit(*["x" * 60] * 5)
+def test_a_claim_brings_no_more_text_than_a_worker_can_hold(queue: Queue, submit) -> None:
+    submit(*["x" * (CLAIMED_SIZE * 6 // 10)] * 5)
     claimed = queue.claim(5)
     assert (len(claimed.jobs), claimed.left) == (2, 3)
-    submit("x" * 1000, ids=("q0",))
+    submit("x" * (2 * CLAIMED_SIZE), ids=("q0",))
     assert [len(queue.claim(5).jobs) for _ in range(3)] == [2, 2, 0], "one always comes, however large"
 
 
