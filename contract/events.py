@@ -17,6 +17,7 @@ class EventType(StrEnum):
     PREDICTION_SUCCEEDED = "prediction.succeeded"
     PREDICTION_FAILED = "prediction.failed"
     PREDICTION_CANCELED = "prediction.canceled"
+    BATCH_COMPLETED = "batch.completed"
     ALERT_FIRED = "alert.fired"
     ALERT_RESOLVED = "alert.resolved"
 

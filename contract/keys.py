@@ -14,6 +14,18 @@ WORKER_PREFIX = "rq:worker:"
 WORKERS_PREFIX = "rq:workers:"
 DOORBELL_PREFIX = "barometer:doorbell:"
 BACKLOG_PREFIX = "barometer:backlog:"
+#: Then the owner: see ``created``.
+CREATED_PREFIX = "barometer:created:"
+#: Set of all owners that ever created a prediction.
+OWNERS = "barometer:owners"
+DELIVERY_PREFIX = "barometer:delivery:"
+#: Then an owner and what its client sent as ``Idempotency-Key``: ``FINGERPRINT ID`` of the one create.
+IDEMPOTENCY_PREFIX = "barometer:idempotency:"
+#: Then an owner and the number of a minute: predictions it created within.
+QUOTA_PREFIX = "barometer:quota:"
+BATCH_PREFIX = "barometer:batch:"
+#: Then an owner, a colon and a type of event: see ``subscribed``.
+SUBSCRIBED_PREFIX = "barometer:subscribed:"
 
 #: Field of RQ's worker hash in which ours names the version that it serves; RQ keeps it and ignores it.
 SERVING = "barometer_version"
@@ -25,7 +37,9 @@ EVENTS = "barometer:events"
 LEASES = "barometer:leases"
 #: Sorted set of prediction ids by the second (Redis clock) at which they are canceled if they have not ended.
 DEADLINES = "barometer:deadlines"
-#: Sorted set of prediction ids whose webhook is due, by the second (Redis clock) of the next attempt.
+#: Sorted set of webhooks that are due, by the second (Redis clock) of the next attempt. A bare prediction id
+#: is the webhook of its end; all others are ``TYPE ID ENDPOINT``: an event's type, its subject, and who gets
+#: it (a managed endpoint's id, or nothing: the URL that came with the request).
 OUTBOX = "barometer:outbox"
 #: Sorted set of alert ids by the second at which they fired; each is a hash at ``alert(id)``.
 ALERTS = "barometer:alerts"
@@ -40,7 +54,22 @@ def prediction(id: str) -> str:
 
 def delivery(id: str) -> str:
     """Hash: attempts made to deliver the webhook of one prediction."""
-    return f"barometer:delivery:{id}"
+    return DELIVERY_PREFIX + id
+
+
+def created(owner: str) -> str:
+    """Stream: ids of the predictions that one API key created, oldest first. No keys: the owner is ``""``."""
+    return CREATED_PREFIX + owner
+
+
+def batch(id: str) -> str:
+    """Hash: one batch. ``open`` counts its rows that have not ended, and one more while it is received."""
+    return BATCH_PREFIX + id
+
+
+def subscribed(owner: str, type: str) -> str:
+    """Set: ids of the managed endpoints that want this type of event of this owner."""
+    return f"{SUBSCRIBED_PREFIX}{owner}:{type}"
 
 
 def alert(id: str) -> str:

@@ -34,6 +34,8 @@ class Record(TypedDict, total=False):
     metadata: str  # JSON
     size: str  # characters of input and metadata
     trace: str  # W3C traceparent of the request
+    owner: str  # id of the API key that created it; empty where there are no keys
+    batch: str  # id of the batch that it is a row of
 
 
 #: What the gateway writes first; a record without them is none.

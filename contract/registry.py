@@ -3,6 +3,9 @@
 #: The registered model that serves when a request names none.
 DEFAULT_MODEL = "sentiment"
 
+#: The owner that clients of the Replicate dialect put before a model's name: ``barometer/sentiment``.
+MODEL_OWNER = "barometer"
+
 #: The version that serves.
 CHAMPION = "champion"
 #: The version that served before: where a rollback goes.

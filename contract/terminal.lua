@@ -1,6 +1,6 @@
 -- The one place where a prediction becomes terminal, shared by commit and reap (worker) and cancel
--- (gateway). Prepended to their scripts. State, event and outbox entry are written in one call, so no
--- crash can leave one without the other.
+-- (gateway). Prepended to their scripts. State, event and outbox entries are written in one call, so no
+-- crash can leave one without the others. `keys` stands before this text (contract/scripts.py).
 
 -- The clock that decides: Redis' own, in seconds.
 local function clock()
@@ -13,20 +13,58 @@ local function stamp(seconds)
 end
 
 -- What an end needs to know of the record.
-local KNOWN = {'status', 'attempts', 'model', 'created_at', 'started_at', 'webhook', 'deadline'}
+local KNOWN = {'status', 'attempts', 'model', 'created_at', 'started_at', 'webhook', 'deadline', 'owner', 'batch'}
+
+-- An absent field and an empty one are the same.
+local function given(value)
+  return value and value ~= '' and value or nil
+end
+
+-- Managed endpoints by owner and type of event, read once a call.
+local subscribed = {}
+
+-- Write an outbox entry for each endpoint that wants this event; return whether there is one.
+local function announce(owner, type, id, at)
+  local name = owner .. ':' .. type
+  subscribed[name] = subscribed[name] or redis.call('SMEMBERS', keys.subscribed .. name)
+  for _, endpoint in ipairs(subscribed[name]) do
+    redis.call('ZADD', keys.outbox, at, type .. ' ' .. id .. ' ' .. endpoint)
+  end
+  return #subscribed[name] > 0
+end
+
+-- One less of a batch is open; the last one ends it.
+local function leave_batch(id, now)
+  local key = keys.batch .. id
+  if redis.call('EXISTS', key) == 0 or redis.call('HINCRBY', key, 'open', -1) > 0 then return end
+  local at = stamp(now)
+  local batch = redis.call('HMGET', key, 'owner', 'webhook')
+  local owner, receiver = batch[1] or '', given(batch[2])
+  redis.call('HSET', key, 'completed_at', at)
+  redis.call('EXPIRE', key, keys.retention)
+  if receiver then redis.call('ZADD', keys.outbox, at, 'batch.completed ' .. id .. ' ') end
+  local announced = announce(owner, 'batch.completed', id, at)
+  redis.call('XADD', keys.events, 'MAXLEN', '~', keys.events_kept, '*', 'v', '1', 'type', 'batch.completed',
+    'id', id, 'owner', owner, 'completed_at', at, 'webhook', (receiver or announced) and '1' or '')
+end
 
 -- `record` is the flat field list of what this end adds, status first: output, error, ...
 -- `known` are the values of KNOWN as read from the hash.
-local function finish(keys, id, now, record, known, label)
+local function finish(id, now, record, known, label)
   local key = keys.prediction .. id
-  local completed_at = stamp(now)
-  local receiver = known[6] and known[6] ~= ''
+  local completed_at, status, owner, batch = stamp(now), record[2], known[8] or '', given(known[9])
+  local receiver = given(known[6])
   redis.call('HSET', key, 'completed_at', completed_at, unpack(record))
   redis.call('EXPIRE', key, keys.retention)
-  redis.call('XADD', keys.events, 'MAXLEN', '~', keys.events_kept, '*',
-    'v', '1', 'type', 'prediction.' .. record[2], 'id', id, 'model', known[3], 'created_at', known[4],
-    'started_at', known[5] or '', 'attempts', known[2] or '0', 'completed_at', completed_at,
-    'label', label, 'webhook', receiver and '1' or '', unpack(record))
   if receiver then redis.call('ZADD', keys.outbox, completed_at, id) end
-  if known[7] and known[7] ~= '' then redis.call('ZREM', keys.deadlines, id) end
+  local announced = announce(owner, 'prediction.' .. status, id, completed_at)
+  redis.call('XADD', keys.events, 'MAXLEN', '~', keys.events_kept, '*',
+    'v', '1', 'type', 'prediction.' .. status, 'id', id, 'model', known[3], 'created_at', known[4],
+    'started_at', known[5] or '', 'attempts', known[2] or '0', 'completed_at', completed_at, 'owner', owner,
+    'label', label, 'webhook', (receiver or announced) and '1' or '', unpack(record))
+  if given(known[7]) then redis.call('ZREM', keys.deadlines, id) end
+  if batch then
+    redis.call('HINCRBY', keys.batch .. batch, status, 1)
+    leave_batch(batch, now)
+  end
 end

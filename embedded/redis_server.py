@@ -122,10 +122,16 @@ def spec(program: Program, data: Path, socket: Path, chatter: Path) -> Spec:
         "hash-max-ziplist-value": "1024",
         # The AOF holds everything; snapshots beside it would only cost memory and disk.
         "save": "",
+        "maxmemory": str(_share_of_memory()),
         "maxmemory-policy": "noeviction",
     }
     arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
     return Spec(name=NAME, command=[str(program.path), *arguments], chatter=chatter)
+
+
+def _share_of_memory() -> int:
+    """Return the bytes that Redis may use: a quarter of the machine. Old results make room in time."""
+    return max(2**27, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4)
 
 
 def answers(address: str) -> Callable[[], Awaitable[bool]]:

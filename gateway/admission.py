@@ -15,10 +15,25 @@ from redis.exceptions import RedisError
 
 from contract import jobs, keys
 from contract.jobs import Lane
-from gateway.errors import QueueFull, QueueUnavailable
+from gateway.errors import GatewayError, IdTaken, QueueFull, QueueUnavailable, QuotaSpent
 
 #: The most creates in one call, so that Redis is never held up for more than a few milliseconds.
 LARGEST = 256
+#: Seconds over which a quota counts.
+QUOTA_WINDOW_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """What makes two creates the same one.
+
+    Args:
+        key: names the create: the owner, the route and what the client sent.
+        fingerprint: of what was asked; the same key with another one is a mistake.
+    """
+
+    key: str
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,18 +48,47 @@ class NewPrediction:
     metadata: str = ""
     cancel_after: timedelta | None = None
     trace: str = ""
+    owner: str = ""
+    batch: str = ""
+    idempotency: Idempotency | None = None
+    quota: int | None = None
 
     def record(self) -> dict[str, str]:
         """Return the fields of the prediction's record that the client determines."""
         return {"id": self.id, "model": self.model, "input": self.input, "metadata": self.metadata}
 
     def arguments(self) -> list[str | int | float]:
-        """Return the nine arguments of admit.lua."""
+        """Return the fourteen arguments of admit.lua."""
         deadline = "" if self.cancel_after is None else self.cancel_after.total_seconds()
+        same = self.idempotency
         return [
             self.id, jobs.queue_name(self.model, self.lane), self.input, jobs.data(self.id),
             self.webhook or "", self.metadata, len(self.input) + len(self.metadata), deadline, self.trace,
+            self.owner, self.batch, same.key if same else "", same.fingerprint if same else "",
+            "" if self.quota is None else self.quota,
         ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What is left of a quota, and for how many seconds that is all."""
+
+    left: int
+    resets_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A create that was accepted now, or that was accepted before under the same idempotency key.
+
+    Args:
+        created_at: seconds since the epoch by Redis' clock; empty for one accepted before.
+        earlier: the id and the fingerprint of the one accepted before.
+    """
+
+    created_at: str
+    earlier: tuple[str, str] | None = None
+    allowance: Allowance | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +111,26 @@ class Admission:
         self._bounds = bounds
         queues = jobs.queue_names(model)
         self._queues = [len(queues), *queues]
-        self._keys = [keys.QUEUES, keys.doorbell(model), keys.backlog(model), keys.DEADLINES]
-        self._waiting: list[tuple[NewPrediction, asyncio.Future[str]]] = []
+        self._keys = [keys.QUEUES, keys.doorbell(model), keys.backlog(model), keys.DEADLINES, keys.OWNERS]
+        self._waiting: list[tuple[NewPrediction, asyncio.Future[Admitted]]] = []
         self._sender: asyncio.Task[None] | None = None
         #: Set while Redis has no room for more than what is under way.
         self.is_closed = False
 
-    async def admit(self, new: NewPrediction) -> str:
-        """Store and enqueue one prediction; return when it was created, in seconds by Redis' clock.
+    async def admit(self, new: NewPrediction) -> Admitted:
+        """Store and enqueue one prediction.
 
         It is durable when this returns, as far as Redis' own persistence goes.
 
         Raises:
+            IdTaken: there is a prediction of that id, and it is not known to be the same.
+            QuotaSpent: its owner has created as many as it may for now.
             QueueFull: as many wait as may, or as much, or for so long that its deadline would pass.
             QueueUnavailable: Redis does not answer or cannot write.
         """
         if self.is_closed:
             raise QueueFull("Redis' memory is nearly full. Try again later.")
-        admitted: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        admitted: asyncio.Future[Admitted] = asyncio.get_running_loop().create_future()
         self._waiting.append((new, admitted))
         if self._sender is None or self._sender.done():
             self._sender = asyncio.create_task(self._send())
@@ -100,19 +146,21 @@ class Admission:
                     if not admitted.done():
                         admitted.set_exception(_refusal(error))
                 continue
-            for (_, admitted), created_at in zip(batch, answers, strict=True):
+            for (_, admitted), answer in zip(batch, answers, strict=True):
                 if admitted.done():  # the client went away; the prediction stays
                     continue
-                if created_at:
-                    admitted.set_result(created_at)
-                else:
-                    admitted.set_exception(_full())
+                try:
+                    admitted.set_result(_admitted(answer))
+                except GatewayError as refusal:
+                    admitted.set_exception(refusal)
 
     async def _call(self, batch: list[NewPrediction]) -> list[str]:
         arguments: list[Any] = [
-            keys.PREDICTION_PREFIX, keys.JOB_PREFIX, keys.QUEUE_PREFIX, self._model,
-            self._bounds.jobs, self._bounds.size, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-            int(jobs.JOB_TIMEOUT.total_seconds()), jobs.DESCRIPTION, *self._queues,
+            keys.PREDICTION_PREFIX, keys.JOB_PREFIX, keys.QUEUE_PREFIX, keys.CREATED_PREFIX,
+            keys.IDEMPOTENCY_PREFIX, keys.QUOTA_PREFIX, keys.BATCH_PREFIX, self._model, self._bounds.jobs,
+            self._bounds.size, datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            int(jobs.JOB_TIMEOUT.total_seconds()), jobs.DESCRIPTION, int(jobs.RETENTION.total_seconds()),
+            QUOTA_WINDOW_S, *self._queues,
         ]  # fmt: skip
         for new in batch:
             arguments += new.arguments()
@@ -120,8 +168,21 @@ class Admission:
         return answers
 
 
-def _full() -> QueueFull:
-    return QueueFull("More waits already than can be answered in time. Try again shortly.")
+def _admitted(answer: str) -> Admitted:
+    """Read one answer of admit.lua: when it was created, then words where there is more to say."""
+    if not answer:
+        raise QueueFull("More waits already than can be answered in time. Try again shortly.")
+    said, *more = answer.split(" ")
+    match said, more:
+        case "held", [fingerprint, id]:
+            return Admitted("", earlier=(id, fingerprint))
+        case "taken", []:
+            raise IdTaken("There is another prediction of this id.")
+        case "spent", [resets_s]:
+            raise QuotaSpent(int(resets_s))
+        case created_at, [left, resets_s]:
+            return Admitted(created_at, allowance=Allowance(int(left), int(resets_s)))
+    return Admitted(said)
 
 
 def _refusal(error: Exception) -> Exception:

@@ -8,12 +8,13 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from functools import cache
+from typing import Any, NoReturn, TypeVar, cast
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.types import Receive, Scope, Send
 
 from gateway.errors import BadHeader, BodyTooLarge
@@ -23,10 +24,12 @@ _JSON = re.compile(r"application/([\w.-]+\+)?json\s*(;|$)", re.IGNORECASE)
 
 
 class DirectRoute(APIRoute):
-    """A route that FastAPI documents and we serve: ``endpoint(request, body, prefer, cancel_after)``.
+    """A route that FastAPI documents and we serve.
+
+    Its endpoint takes ``(request, body, prefer, cancel_after, idempotency_key)``.
 
     FastAPI's dependencies and exit stacks took a third of a create's CPU (docs/experiments.md). What they did
-    for this route is a body and two headers; errors are raised as FastAPI raises them.
+    for this route is a body and three headers; errors are raised as FastAPI raises them.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -41,18 +44,46 @@ class DirectRoute(APIRoute):
     async def respond(self, request: Request) -> Response:
         """Answer one request; raises what FastAPI would."""
         headers = {name: value.decode("latin-1") for name, value in request.scope["headers"]}
-        try:
-            body = self._body.validate_python(await read_json(request, headers))
-        except ValidationError as error:
-            faults = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors(include_url=False)]
-            raise RequestValidationError(faults) from None
-        except json.JSONDecodeError as error:
-            fault = {"type": "json_invalid", "loc": ("body", error.pos), "ctx": {"error": error.msg}}
-            raise RequestValidationError([fault]) from None
+        body = await _validated(request, headers, self._body)
         response: Response = await self.endpoint(
-            request, body, headers.get(b"prefer"), headers.get(b"cancel-after")
+            request,
+            body,
+            headers.get(b"prefer"),
+            headers.get(b"cancel-after"),
+            headers.get(b"idempotency-key"),
         )
         return response
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+async def read_body(request: Request, model: type[M]) -> M:
+    """Return the body of a request, checked as strictly as the hot path does; raises what FastAPI would."""
+    headers = {name: value.decode("latin-1") for name, value in request.scope["headers"]}
+    return cast("M", await _validated(request, headers, _adapter(model)))
+
+
+@cache
+def _adapter(model: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(model)
+
+
+async def _validated(request: Request, headers: Mapping[bytes, str], adapter: TypeAdapter[Any]) -> Any:
+    try:
+        return adapter.validate_python(await read_json(request, headers))
+    except ValidationError as error:
+        faults = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors(include_url=False)]
+        raise RequestValidationError(faults) from None
+    except json.JSONDecodeError as error:
+        fault = {"type": "json_invalid", "loc": ("body", error.pos), "ctx": {"error": error.msg}}
+        raise RequestValidationError([fault]) from None
+
+
+def body_of(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the OpenAPI description of a body that :func:`read_body` reads."""
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
 async def read_json(request: Request, headers: Mapping[bytes, str]) -> Any:

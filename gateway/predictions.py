@@ -1,25 +1,29 @@
-"""``/v1/predictions``: create, read, wait, cancel."""
+"""``/v1/predictions``: create, list, read, wait, cancel."""
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, FastAPI, Header, Path, Request, Response
-from starlette.types import Scope
+from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query, Request, Response
 
 from contract.jobs import Lane
 from contract.predictions import Record
+from contract.registry import MODEL_OWNER
 from contract.states import TERMINAL, Status
-from gateway import guard, preferences
-from gateway.admission import NewPrediction
-from gateway.bodies import DirectRoute
-from gateway.errors import InvalidRequest, UnknownModel
+from gateway import guard, listing, preferences
+from gateway.access import Scope, caller, needs
+from gateway.admission import QUOTA_WINDOW_S, Allowance, Idempotency, NewPrediction
+from gateway.bodies import DirectRoute, body_of, read_body
+from gateway.errors import IdempotencyMismatch, InvalidRequest, UnknownVersion
+from gateway.idempotency import fingerprint, idempotency
 from gateway.identifiers import new_id
 from gateway.problems import documented
 from gateway.rendering import prediction_json
-from gateway.schemas import CreatePrediction, PredictionObject
-from gateway.services import Services, services
+from gateway.schemas import CreatePrediction, PredictionList, PredictionObject
+from gateway.services import Services, base_url_of, services
 
 router = APIRouter(prefix="/v1", tags=["predictions"])
 
@@ -35,8 +39,15 @@ CancelAfter = Annotated[
     Header(description="`30s`, `5m` or `1h`: cancel the prediction if it has not ended by then"),
 ]
 Id = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$")]
-_ACCEPTED: dict[int | str, dict[str, Any]] = {
-    202: {"model": PredictionObject, "description": "Accepted; read it at Location"}
+IdempotencyKey = Annotated[
+    str | None,
+    Header(description="Best a UUID. The same key and body are one create, for as long as its result lives"),
+]
+ModelName = Annotated[str, Path(pattern="^[A-Za-z0-9_. -]{1,200}$", description="A registered model")]
+#: The answers of every create.
+_CREATED: dict[int | str, dict[str, Any]] = {
+    202: {"model": PredictionObject, "description": "Accepted; read it at Location"},
+    **documented(400, 401, 403, 413, 422, 429, 503),
 }
 
 
@@ -50,67 +61,177 @@ def add_to(app: FastAPI) -> None:
         status_code=201,
         response_model=PredictionObject,
         response_description="Ended in time",
-        responses=_ACCEPTED | documented(400, 413, 422, 503),
+        responses=_CREATED,
         route_class_override=DirectRoute,
     )
     app.include_router(router)
 
 
 async def create(
-    request: Request, body: CreatePrediction, prefer: Prefer = None, cancel_after: CancelAfter = None
+    request: Request,
+    body: CreatePrediction,
+    prefer: Prefer = None,
+    cancel_after: CancelAfter = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Ask what a text says. With `Prefer: wait` the answer holds the result, if it comes in time."""
+    new = await _checked(request, body, cancel_after)
+    if idempotency_key is not None:
+        same = idempotency(idempotency_key, new.owner, "predictions", body.model_dump(exclude_unset=True))
+        new = replace(new, idempotency=same)
+    return await _created(request, new, preferences.wait(prefer))
+
+
+async def _created(request: Request, new: NewPrediction, patience: timedelta | None) -> Response:
     app = services(request)
-    patience = preferences.wait(prefer)
-    new = _checked(app, body, preferences.cancel_after(cancel_after))
     with app.waiters.waiting(new.id) as ended:
-        created_at = await app.admissions[new.model].admit(new)
+        admitted = await app.admissions[new.model].admit(new)
+        if admitted.earlier:
+            return await _repeated(request, new, admitted.earlier, patience)
         app.metrics.accepted.inc()
-        record: Mapping[str, str] = {"status": Status.STARTING, "created_at": created_at}
+        record: Mapping[str, str] = {"status": Status.STARTING, "created_at": admitted.created_at}
         if patience is not None and (event := await app.waiters.end(ended, patience)):
             record = event.fields
     # The event knows the result and not the text; we know what was asked.
     whole = cast("Record", {**record, **new.record()})
-    return _answer(request, whole, 201 if record["status"] in TERMINAL else 202, patience)
+    answer = _answer(request, whole, 201 if record["status"] in TERMINAL else 202, patience)
+    if admitted.allowance:
+        answer.headers.update(quota_headers(admitted.allowance, new.quota))
+    return answer
+
+
+async def _repeated(
+    request: Request, new: NewPrediction, earlier: tuple[str, str], patience: timedelta | None
+) -> Response:
+    """Answer a create that was made before: with the same prediction, as it is now."""
+    id, fingerprint = earlier
+    if new.idempotency is None or fingerprint != new.idempotency.fingerprint:
+        raise IdempotencyMismatch("This Idempotency-Key, or id, was used for another request.")
+    prediction = await _waited(services(request), id, new.owner, patience)
+    status = 201 if prediction["status"] in TERMINAL else 202
+    answer = _answer(request, prediction, status, patience)
+    answer.headers["Idempotency-Replayed"] = "true"
+    return answer
+
+
+@router.post(
+    "/models/{owner}/{name}/predictions",
+    status_code=201,
+    response_model=PredictionObject,
+    response_description="Ended in time",
+    responses=_CREATED | documented(404),
+    openapi_extra=body_of(CreatePrediction),
+)
+async def create_for_model(
+    request: Request,
+    owner: Annotated[str, Path(description=f"`{MODEL_OWNER}`")],
+    name: ModelName,
+    prefer: Prefer = None,
+    cancel_after: CancelAfter = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
+    """Ask what a text says to one registered model."""
+    model = services(request).settings.served_model(f"{owner}/{name}")
+    body = await read_body(request, CreatePrediction)
+    if body.model is not None and services(request).settings.served_model(body.model) != model:
+        problem = "Another model than the one in the address"
+        raise InvalidRequest(problem, [{"detail": problem, "pointer": "#/model"}])
+    new = await _checked(request, body.model_copy(update={"model": model}), cancel_after)
+    if idempotency_key is not None:
+        same = idempotency(idempotency_key, new.owner, f"models/{model}", body.model_dump(exclude_unset=True))
+        new = replace(new, idempotency=same)
+    return await _created(request, new, preferences.wait(prefer))
+
+
+@router.put(
+    "/predictions/{id}",
+    status_code=201,
+    response_model=PredictionObject,
+    response_description="Ended in time",
+    responses=_CREATED,
+    openapi_extra=body_of(CreatePrediction),
+)
+async def put(request: Request, id: Id, prefer: Prefer = None, cancel_after: CancelAfter = None) -> Response:
+    """Create a prediction under an id of your own, or find the one you created: safe to send again."""
+    body = await read_body(request, CreatePrediction)
+    new = await _checked(request, body, cancel_after)
+    same = Idempotency(f"{new.owner}:put:{id}", fingerprint(body.model_dump(exclude_unset=True)))
+    return await _created(request, replace(new, id=id, idempotency=same), preferences.wait(prefer))
+
+
+@router.get(
+    "/predictions",
+    response_model=PredictionList,
+    dependencies=[Depends(needs(Scope.READ))],
+    responses=documented(401, 403, 422, 503),
+)
+async def created(
+    request: Request,
+    cursor: Annotated[str | None, Query(description="From `next` or `previous` of a page")] = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    status: Status | None = None,
+    label: Annotated[str | None, Query(max_length=200)] = None,
+    model: Annotated[str | None, Query(max_length=200)] = None,
+) -> Response:
+    """List your predictions, newest first."""
+    wanted = listing.Filter(status, label, model)
+    found = await services(request).store.created(
+        caller(request).owner, listing.cursor(cursor), wanted, limit
+    )
+    base_url = base_url_of(request)
+    query = {**wanted.query(), "limit": str(limit)}
+    body = listing.page(
+        f"{base_url}/v1/predictions", found, partial(prediction_json, base_url=base_url), query
+    )
+    return Response(body, media_type="application/json")
 
 
 @router.get(
     "/predictions/{id}",
     response_model=PredictionObject,
-    responses=documented(400, 404, 422, 503),
+    dependencies=[Depends(needs(Scope.READ))],
+    responses=documented(400, 401, 403, 404, 410, 422, 503),
 )
 async def read(request: Request, id: Id, prefer: Prefer = None) -> Response:
     """Read a prediction, with `Prefer: wait` when it has ended. A failed one is 200 too: failure is data."""
-    app = services(request)
     patience = preferences.wait(prefer)
+    prediction = await _waited(services(request), id, caller(request).owner, patience)
+    return _answer(request, prediction, 200, patience)
+
+
+async def _waited(app: Services, id: str, owner: str, patience: timedelta | None) -> Record:
+    """Return a prediction, when it has ended or the client's patience has."""
     with app.waiters.waiting(id) as ended:
-        prediction = await app.store.prediction(id)
+        prediction = await app.store.prediction(id, owner)
         is_open = prediction["status"] not in TERMINAL
         if patience is not None and is_open and await app.waiters.end(ended, patience):
-            prediction = await app.store.prediction(id)
-    return _answer(request, prediction, 200, patience)
+            prediction = await app.store.prediction(id, owner)
+    return prediction
 
 
 @router.post(
     "/predictions/{id}/cancel",
     response_model=PredictionObject,
-    responses=documented(404, 422, 503),
+    dependencies=[Depends(needs(Scope.PREDICT))],
+    responses=documented(401, 403, 404, 410, 422, 503),
 )
 async def cancel(request: Request, id: Id) -> Response:
     """Cancel a prediction that has not ended; answers its state either way."""
-    return _answer(request, await services(request).store.cancel(id), 200, None)
+    found = await services(request).store.cancel(id, caller(request).owner)
+    return _answer(request, found, 200, None)
 
 
-def _checked(app: Services, body: CreatePrediction, cancel_after: timedelta | None) -> NewPrediction:
+async def _checked(request: Request, body: CreatePrediction, cancel_after: str | None) -> NewPrediction:
     """Check what the schema cannot know.
 
     Raises:
-        UnknownModel, InvalidRequest, WebhookRefused: this request can never succeed.
+        GatewayError: this request can never succeed.
     """
-    model = body.model or app.settings.model
-    if model not in app.admissions:
-        problem = f"No such model; this gateway serves {', '.join(map(repr, app.admissions))}"
-        raise UnknownModel(problem, [{"detail": problem, "pointer": "#/model"}])
+    app, asking = services(request), caller(request)
+    asking.check(Scope.PREDICT)
+    model = app.settings.served_model(body.model)
+    if body.version is not None:
+        await _check_version(app, model, body.version)
     if len(body.input.text) > app.settings.text_limit:
         problem = f"Text of {len(body.input.text)} characters; at most {app.settings.text_limit} are taken"
         raise InvalidRequest(problem, [{"detail": problem, "pointer": "#/input/text"}])
@@ -121,23 +242,43 @@ def _checked(app: Services, body: CreatePrediction, cancel_after: timedelta | No
         model=model,
         input=_encode(body.input.model_dump(exclude_unset=True)),
         lane=Lane.EXPLAIN if body.input.explain else Lane(body.priority),
-        cancel_after=cancel_after,
+        cancel_after=preferences.cancel_after(cancel_after),
         webhook=body.webhook,
         metadata="" if body.metadata is None else _encode(body.metadata),
+        owner=asking.owner,
+        quota=asking.quota,
     )
 
 
+async def _check_version(app: Services, model: str, version: str) -> None:
+    """Let a version pass that some worker serves now: a bare number, or ``MODEL:NUMBER``.
+
+    The alias may move before the prediction runs: what answers is the champion of that moment, and the
+    result names it.
+    """
+    named, colon, number = version.rpartition(":")
+    is_here = not colon or app.settings.served_model(named) == model
+    serving = await app.store.serving(model)
+    if not (is_here and number in serving):
+        problem = (
+            f"No worker serves this version of {model!r}; served now: {', '.join(sorted(serving)) or 'none'}"
+        )
+        raise UnknownVersion(problem, [{"detail": problem, "pointer": "#/version"}])
+
+
+def quota_headers(allowance: Allowance, quota: int | None) -> dict[str, str]:
+    """Return ``RateLimit`` and ``RateLimit-Policy`` (draft-ietf-httpapi-ratelimit-headers-10)."""
+    return {
+        "RateLimit": f'"predictions";r={allowance.left};t={allowance.resets_s}',
+        "RateLimit-Policy": f'"predictions";q={quota};w={QUOTA_WINDOW_S}',
+    }
+
+
 def _answer(request: Request, record: Record, status: int, patience: timedelta | None) -> Response:
-    base_url = services(request).settings.public_url or _base_url(request.scope)
+    base_url = base_url_of(request)
     headers = {}
     if status in (201, 202):
         headers["Location"] = f"{base_url}/v1/predictions/{record['id']}"
     if patience is not None:
         headers["Preference-Applied"] = f"wait={int(patience.total_seconds())}"
     return Response(prediction_json(record, base_url), status, headers, "application/json")
-
-
-def _base_url(scope: Scope) -> str:
-    """The address under which this client reached us: Starlette's ``base_url``, without parsing it."""
-    host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
-    return f"{scope['scheme']}://{host}{scope.get('root_path', '')}"

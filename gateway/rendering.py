@@ -11,7 +11,10 @@ from functools import lru_cache
 from json.encoder import encode_basestring as quoted
 from typing import cast
 
+from contract.jobs import RETENTION
 from contract.predictions import Record
+
+_KEPT_S = int(RETENTION.total_seconds())
 
 
 def prediction_json(record: Record, base_url: str) -> str:
@@ -31,13 +34,23 @@ def prediction_json(record: Record, base_url: str) -> str:
         f'"predict_time":{_between(started, completed)},"total_time":{_between(created, completed)},'
         f'"batch_size":{get("batch_size") or "null"}}},'
         f'"created_at":{_time(created)},"started_at":{_time(started)},"completed_at":{_time(completed)},'
+        f'"expires_at":{_time(_expiry(completed))},'
         f'"attempts":{get("attempts") or "0"},"metadata":{get("metadata") or "null"},'
-        f'"urls":{{"get":{quoted(url)},"cancel":{quoted(url + "/cancel")}}}}}'
+        f'"urls":{{"get":{quoted(url)},"cancel":{quoted(url + "/cancel")},"stream":{quoted(url + "/stream")},'
+        f'"web":{quoted(base_url + "/?prediction=" + record["id"])}}}}}'
     )
 
 
 def _text(value: str | None) -> str:
     return quoted(value) if value else "null"
+
+
+def _expiry(completed: str | None) -> str | None:
+    """Return when a prediction that ended at this time is forgotten."""
+    if not completed:
+        return None
+    seconds, dot, fraction = completed.partition(".")
+    return f"{int(seconds) + _KEPT_S}{dot}{fraction}"
 
 
 def _between(begin: str | None, end: str | None) -> str:

@@ -39,6 +39,10 @@ class CreatePrediction(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     input: PredictionInput
+    version: Annotated[
+        str | None,
+        Field(max_length=300, description="One that is served now, `3` or `barometer/sentiment:3`"),
+    ] = None
     model: Annotated[
         str | None, Field(description="A registered model; by default the one that is served")
     ] = None
@@ -98,6 +102,8 @@ class Urls(BaseModel):
 
     get: str
     cancel: str
+    stream: str
+    web: str
 
 
 class PredictionObject(BaseModel):
@@ -118,9 +124,18 @@ class PredictionObject(BaseModel):
     created_at: str
     started_at: str | None
     completed_at: str | None
+    expires_at: Annotated[str | None, Field(description="It can be read until then")]
     attempts: int
     metadata: dict[str, Any] | None
     urls: Urls
+
+
+class PredictionList(BaseModel):
+    """A page of predictions, newest first; follow the addresses to the pages beside it."""
+
+    previous: str | None
+    next: str | None
+    results: list[PredictionObject]
 
 
 class AlertObject(BaseModel):

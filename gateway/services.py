@@ -25,6 +25,15 @@ class Services:
     metrics: Metrics
 
 
+def base_url_of(request: Request) -> str:
+    """Return the address under which this client reached us: Starlette's ``base_url``, without parsing it."""
+    if public_url := services(request).settings.public_url:
+        return public_url.rstrip("/")
+    scope = request.scope
+    host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+    return f"{scope['scheme']}://{host}{scope.get('root_path', '')}"
+
+
 def services(request: Request) -> Services:
     """Return the parts, from a request."""
     found = request.app.state.services

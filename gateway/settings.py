@@ -6,7 +6,8 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from contract.registry import DEFAULT_MODEL
+from contract.registry import DEFAULT_MODEL, MODEL_OWNER
+from gateway.errors import UnknownModel
 
 Network = IPv4Network | IPv6Network
 
@@ -69,6 +70,18 @@ class Settings(BaseSettings):
     def served(self) -> tuple[str, ...]:
         """All models, the default first."""
         return tuple(dict.fromkeys((self.model, *self.models)))
+
+    def served_model(self, name: str | None) -> str:
+        """Return the registered name of the model a client means: ``sentiment`` or ``barometer/sentiment``.
+
+        Raises:
+            UnknownModel: this gateway does not serve it.
+        """
+        model = self.model if name is None else name.removeprefix(f"{MODEL_OWNER}/")
+        if model not in self.served:
+            problem = f"No such model; this gateway serves {', '.join(map(repr, self.served))}"
+            raise UnknownModel(problem, [{"detail": problem, "pointer": "#/model"}])
+        return model
 
     @property
     def base_url(self) -> str:

@@ -3,18 +3,21 @@
 import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any, ParamSpec, TypeVar, cast
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from contract import events, jobs, keys
+from contract import jobs, keys
 from contract.alerts import Alert
 from contract.jobs import Lane
 from contract.predictions import ESSENTIAL, Record
 from contract.scripts import TERMINAL
-from gateway.errors import PredictionNotFound, QueueUnavailable
+from gateway.errors import PredictionExpired, PredictionNotFound, QueueUnavailable
+from gateway.identifiers import made
+from gateway.listing import Cursor, Filter, Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,8 @@ T = TypeVar("T")
 
 CANCELED_BY_CLIENT = "client"
 CANCELED_BY_DEADLINE = "deadline"
+#: The most predictions that one page of a filtered list reads.
+LOOKED_AT = 5_000
 #: The most deadlines that one call ends, so that Redis is never held up for long.
 ENDED_AT_ONCE = 500
 
@@ -56,26 +61,86 @@ class Store:
         self._cancel = redis.register_script(TERMINAL + cancel)
 
     @_or_unavailable
-    async def prediction(self, id: str) -> Record:
-        """Return one prediction.
+    async def prediction(self, id: str, owner: str) -> Record:
+        """Return one prediction of this owner.
 
         Raises:
-            PredictionNotFound: unknown, or past its retention.
+            PredictionNotFound: unknown, or another owner's.
+            PredictionExpired: unknown, and of so long ago that it would be past its retention.
         """
         fields = cast("dict[str, str]", await self._redis.hgetall(keys.prediction(id)))
-        if not all(name in fields for name in ESSENTIAL):
+        if not all(name in fields for name in ESSENTIAL) or fields.get("owner", "") != owner:
+            if (made_at := made(id)) and datetime.now(UTC) - made_at > jobs.RETENTION:
+                raise PredictionExpired("Results are kept for 24 hours after the end; this one is past that.")
             raise PredictionNotFound(f"There is no prediction {id!r}; results are kept for 24 hours.")
         return cast("Record", {**fields, "id": id})
 
     @_or_unavailable
-    async def cancel(self, id: str) -> Record:
+    async def created(self, owner: str, cursor: Cursor | None, wanted: Filter, limit: int) -> Page:
+        """Return a page of what an owner created, looking at ``LOOKED_AT`` predictions at most."""
+        place, is_newer = (cursor.entry, cursor.is_newer) if cursor else ("+", False)
+        found: list[tuple[str, Record]] = []
+        looked, is_end = 0, False
+        while len(found) < limit and looked < LOOKED_AT and not is_end:
+            entries = await self._entries(owner, place, limit, is_newer=is_newer)
+            records = await self._records([fields["id"] for _, fields in entries])
+            for (entry, _), record in zip(entries, records, strict=True):
+                place, looked = entry, looked + 1
+                if record is not None and wanted.takes(record):
+                    found.append((entry, record))
+                    if len(found) == limit:
+                        break
+            is_end = len(entries) < limit and len(found) < limit
+        if is_newer:
+            found.reverse()
+        # On the side we came from there is more; on the other side, unless we saw the end.
+        onward = None if is_end else Cursor(place, is_newer)
+        back = (
+            Cursor(found[0][0] if not is_newer else found[-1][0], not is_newer) if cursor and found else None
+        )
+        older, newer = (back, onward) if is_newer else (onward, back)
+        return Page([record for _, record in found], older, newer)
+
+    async def _entries(
+        self, owner: str, place: str, count: int, *, is_newer: bool
+    ) -> list[tuple[str, dict[str, str]]]:
+        beyond = place if place == "+" else f"({place}"
+        if is_newer:
+            answer = await self._redis.xrange(keys.created(owner), beyond, "+", count)
+        else:
+            answer = await self._redis.xrevrange(keys.created(owner), beyond, "-", count)
+        return cast("list[tuple[str, dict[str, str]]]", answer)
+
+    async def _records(self, ids: list[str]) -> list[Record | None]:
+        """Return the records of these ids; None for one past its retention."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for id in ids:
+            pipeline.hgetall(keys.prediction(id))
+        found = await pipeline.execute() if ids else []
+        return [
+            cast("Record", {**fields, "id": id}) if all(name in fields for name in ESSENTIAL) else None
+            for id, fields in zip(ids, found, strict=True)
+        ]
+
+    @_or_unavailable
+    async def serving(self, model: str) -> set[str]:
+        """Return the versions that workers hold now."""
+        registered: set[Any] = await self._redis.smembers(keys.workers(model))
+        pipeline = self._redis.pipeline(transaction=False)
+        for worker in registered:
+            pipeline.hget(worker, keys.SERVING)
+        return {version for version in await pipeline.execute() if version} if registered else set()
+
+    @_or_unavailable
+    async def cancel(self, id: str, owner: str) -> Record:
         """End one prediction as canceled, if it has not ended; return it either way.
 
         Raises:
-            PredictionNotFound: unknown, or past its retention.
+            PredictionNotFound, PredictionExpired: as :meth:`prediction` does.
         """
+        await self.prediction(id, owner)
         await self._end(CANCELED_BY_CLIENT, id)
-        return await self.prediction(id)
+        return await self.prediction(id, owner)
 
     @_or_unavailable
     async def cancel_overdue(self) -> int:
@@ -83,13 +148,7 @@ class Store:
         return await self._end(CANCELED_BY_DEADLINE)
 
     async def _end(self, reason: str, *ids: str) -> int:
-        canceled: int = await self._cancel(
-            args=[
-                keys.PREDICTION_PREFIX, keys.JOB_PREFIX, keys.EVENTS, keys.OUTBOX, keys.DEADLINES,
-                events.EVENTS_KEPT, int(jobs.RETENTION.total_seconds()), keys.QUEUE_PREFIX,
-                keys.BACKLOG_PREFIX, reason, ENDED_AT_ONCE, *ids,
-            ]
-        )  # fmt: skip
+        canceled: int = await self._cancel(args=[reason, ENDED_AT_ONCE, *ids])
         return canceled
 
     @_or_unavailable

@@ -18,7 +18,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contract import jobs
-from gateway.admission import Admission, NewPrediction
+from gateway.admission import Admission, Admitted, NewPrediction
 
 #: Asked every few seconds by whoever watches us; nobody looks for them in a trace.
 UNTRACED = frozenset({"/livez", "/readyz", "/metrics"})
@@ -65,7 +65,7 @@ class TracedAdmission(Admission):
         super().__init__(*arguments)
         self._tracer = tracer
 
-    async def admit(self, new: NewPrediction) -> str:
+    async def admit(self, new: NewPrediction) -> Admitted:
         """Store and enqueue one prediction within the span of its publishing."""
         queue = jobs.queue_name(new.model, new.lane)
         attributes = {

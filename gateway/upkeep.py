@@ -1,4 +1,4 @@
-"""What a gateway does unasked: deadlines end on time, and a full Redis is noticed before it is full.
+"""What a gateway does unasked: deadlines end on time, and Redis has room before it is full.
 
 Every gateway does it; what one has ended, the next no longer finds.
 """
@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 
 from gateway.admission import Admission
 from gateway.errors import QueueUnavailable
+from gateway.room import Room
 from gateway.store import ENDED_AT_ONCE, Store
 
 log = logging.getLogger(__name__)
@@ -20,14 +21,18 @@ log = logging.getLogger(__name__)
 EVERY_S = 0.5
 #: Share of Redis' ``maxmemory`` beyond which nothing new is accepted: what is under way needs the rest.
 FULL = 0.9
+#: Share beyond which old results make room, so many calls a sweep at most.
+TIGHT = 0.8
+ROUNDS = 20
 
 
 class Upkeep:
-    """Sweeps overdue predictions, and closes the admissions while Redis' memory is nearly full."""
+    """Sweeps overdue predictions, makes room, and closes the admissions while Redis is nearly full."""
 
     def __init__(self, redis: "Redis", store: Store, admissions: Collection[Admission]) -> None:
         self._redis = redis
         self._store = store
+        self._room = Room(redis)
         self._admissions = admissions
 
     async def run(self) -> None:
@@ -37,13 +42,27 @@ class Upkeep:
             try:
                 while await self._store.cancel_overdue() == ENDED_AT_ONCE:
                     pass
-                is_full = await self._is_full()
+                used = await self._used()
                 for admission in self._admissions:
-                    admission.is_closed = is_full
+                    admission.is_closed = used > FULL
+                if used > TIGHT:
+                    await self._make_room()
             except (QueueUnavailable, RedisError, OSError) as error:
                 # The waiters' reader reports Redis as away; what is overdue then ends with the next sweep.
                 log.debug("upkeep.missed", extra={"error": type(error).__name__})
 
-    async def _is_full(self) -> bool:
+    async def _used(self) -> float:
+        """Return which share of ``maxmemory`` is used; 0 where there is no bound."""
         memory = await self._redis.info("memory")
-        return bool(0 < memory["maxmemory"] * FULL < memory["used_memory"])
+        most = int(memory["maxmemory"])
+        return int(memory["used_memory"]) / most if most else 0.0
+
+    async def _make_room(self) -> None:
+        forgotten = 0
+        for _ in range(ROUNDS):
+            made = await self._room.make()
+            forgotten += made
+            if not made or await self._used() < TIGHT:
+                break
+        if forgotten:
+            log.warning("results.forgotten", extra={"count": forgotten})

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from redis import Redis
 
-from contract import events, jobs, keys
+from contract import jobs, keys
 from contract.jobs import Lane
 from contract.scripts import TERMINAL
 from contract.states import Status
@@ -130,8 +130,8 @@ class Queue:
             self._reap(
                 keys=[keys.LEASES, keys.QUEUES, *ended],
                 args=[
-                    *_prefixes(), keys.QUEUE_PREFIX, keys.STARTED_PREFIX, keys.FAILED_PREFIX,
-                    keys.DOORBELL_PREFIX, keys.BACKLOG_PREFIX, jobs.MAX_DEATHS, REAPED_AT_ONCE, _today(),
+                    keys.STARTED_PREFIX, keys.FAILED_PREFIX, keys.DOORBELL_PREFIX, jobs.MAX_DEATHS,
+                    REAPED_AT_ONCE, _today(),
                 ],
             ),
         )  # fmt: skip
@@ -161,7 +161,7 @@ class Queue:
     def _committing(self, batch: Batch) -> tuple[list[Any], list[Any]]:
         """Return keys and arguments of commit.lua."""
         arguments: list[Any] = [
-            *_prefixes(), keys.STARTED_PREFIX, keys.FINISHED_PREFIX, keys.FAILED_PREFIX,
+            keys.STARTED_PREFIX, keys.FINISHED_PREFIX, keys.FAILED_PREFIX,
             self._worker_key, _today(), int(jobs.FINISHED_JOB_TTL.total_seconds()), batch.inference_s,
             batch.version, f"{batch.inference_s:.6f}", len(batch.outcomes),
         ]  # fmt: skip
@@ -172,14 +172,6 @@ class Queue:
 
 def _lua(name: str) -> str:
     return files("worker").joinpath("lua", f"{name}.lua").read_text("utf-8")
-
-
-def _prefixes() -> list[Any]:
-    """The arguments that every script which ends predictions starts with."""
-    return [
-        keys.PREDICTION_PREFIX, keys.JOB_PREFIX, keys.EVENTS, keys.OUTBOX, keys.DEADLINES,
-        events.EVENTS_KEPT, int(jobs.RETENTION.total_seconds()),
-    ]  # fmt: skip
 
 
 def _arguments(outcome: Outcome) -> list[Any]:

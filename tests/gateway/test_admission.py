@@ -61,4 +61,4 @@ async def test_what_cannot_be_written_down_harms_nobody_else(redis_url: str) -> 
         admission = Admission(redis, "sentiment", Bounds(3, 2**28))
         with pytest.raises(UnicodeEncodeError):
             await admission.admit(broken)
-        assert float(await admission.admit(new(1))) > 0
+        assert float((await admission.admit(new(1))).created_at) > 0

@@ -50,7 +50,8 @@ end
 
 local function reopen(id, known)
   local key = prediction_prefix .. id
-  redis.call('HDEL', key, 'error', 'error_code', 'completed_at', 'deaths', 'deadline')
+  -- Its batch has counted it as ended.
+  redis.call('HDEL', key, 'error', 'error_code', 'completed_at', 'deaths', 'deadline', 'batch')
   redis.call('HINCRBY', key, 'reopened', 1)
   redis.call('PERSIST', key)
   redis.call('PERSIST', job_prefix .. id)

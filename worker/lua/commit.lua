@@ -2,13 +2,10 @@
 -- still ours. contract/terminal.lua stands before this text.
 -- KEYS: the leases
 -- ARGV: see worker/queue.py (commit); an empty worker key means that a stock RQ worker keeps RQ's books itself
-local keys = {prediction = ARGV[1], events = ARGV[3], outbox = ARGV[4], deadlines = ARGV[5],
-  events_kept = ARGV[6], retention = ARGV[7]}
-local job_prefix = ARGV[2]
-local registries = {started = ARGV[8], finished = ARGV[9], failed = ARGV[10]}
-local worker_key, today, finished_ttl, working_s = ARGV[11], ARGV[12], tonumber(ARGV[13]), ARGV[14]
+local registries = {started = ARGV[1], finished = ARGV[2], failed = ARGV[3]}
+local worker_key, today, finished_ttl, working_s = ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7]
 local keeps_books = worker_key ~= ''
-local version, inference_s, batch_size = ARGV[15], ARGV[16], ARGV[17]
+local version, inference_s, batch_size = ARGV[8], ARGV[9], ARGV[10]
 
 local now = clock()
 local released, outcome = {}, {}
@@ -25,7 +22,7 @@ local function of(lists, key)
   return list
 end
 
-for i = 18, #ARGV, 8 do
+for i = 11, #ARGV, 8 do
   local queue, id, fence, status = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local label, is_truncated, said, error_code = ARGV[i + 4], ARGV[i + 5], ARGV[i + 6], ARGV[i + 7]
   local member = id .. ':' .. fence
@@ -34,31 +31,31 @@ for i = 18, #ARGV, 8 do
   outcome[#outcome + 1] = mine and 1 or 0
   local is_late = known[7] and known[7] ~= '' and tonumber(known[7]) <= now
   if mine and is_late then
-    finish(keys, id, now, {'status', 'canceled', 'cancel_reason', 'deadline'}, known, '')
+    finish(id, now, {'status', 'canceled', 'cancel_reason', 'deadline'}, known, '')
     if keeps_books then
-      redis.call('HSET', job_prefix .. id, 'status', 'canceled')
-      redis.call('EXPIRE', job_prefix .. id, keys.retention)
+      redis.call('HSET', keys.job .. id, 'status', 'canceled')
+      redis.call('EXPIRE', keys.job .. id, keys.retention)
     end
   elseif mine then
     local has_succeeded = status == 'succeeded'
     counts[status] = counts[status] + 1
     if has_succeeded then
-      finish(keys, id, now, {'status', status, 'version', version, 'inference_s', inference_s,
+      finish(id, now, {'status', status, 'version', version, 'inference_s', inference_s,
         'batch_size', batch_size, 'is_truncated', is_truncated, 'output', said}, known, label)
     else
-      finish(keys, id, now, {'status', status, 'version', version, 'inference_s', inference_s,
+      finish(id, now, {'status', status, 'version', version, 'inference_s', inference_s,
         'batch_size', batch_size, 'is_truncated', is_truncated, 'error', said, 'error_code', error_code}, known, '')
     end
     if keeps_books then
       if has_succeeded then
-        redis.call('HSET', job_prefix .. id, 'status', 'finished', 'ended_at', today)
-        redis.call('EXPIRE', job_prefix .. id, finished_ttl)
+        redis.call('HSET', keys.job .. id, 'status', 'finished', 'ended_at', today)
+        redis.call('EXPIRE', keys.job .. id, finished_ttl)
         local list = of(ended, registries.finished .. queue)
         list[#list + 1] = now + finished_ttl
         list[#list + 1] = id
       else
-        redis.call('HSET', job_prefix .. id, 'status', 'failed', 'ended_at', today, 'exc_info', said)
-        redis.call('EXPIRE', job_prefix .. id, keys.retention)
+        redis.call('HSET', keys.job .. id, 'status', 'failed', 'ended_at', today, 'exc_info', said)
+        redis.call('EXPIRE', keys.job .. id, keys.retention)
         local list = of(ended, registries.failed .. queue)
         list[#list + 1] = now + keys.retention
         list[#list + 1] = id
