@@ -3,11 +3,14 @@
 import json
 from datetime import timedelta
 
+import redis
 from redis.asyncio import Redis
 
 from contract import jobs, keys
 from gateway.admission import Admission, Bounds, NewPrediction
 from gateway.room import Room
+from tests.gateway.conftest import running
+from tests.working import wait_for
 
 
 async def filled(redis: Redis, **ttls: int | None) -> None:
@@ -69,3 +72,22 @@ async def test_what_was_created_just_now_is_not_even_looked_at(redis_url: str) -
         await filled(redis, now=60)
         assert await Room(redis).make() == 0
         assert await Room(redis, timedelta(seconds=-1)).make() == 1
+
+
+async def test_a_gateway_whose_redis_fills_up_forgets_old_results_and_goes_on(redis_server, tmp_path) -> None:
+    async with Redis.from_url(redis_server.url, decode_responses=True) as client:
+        await filled(client, **{f"o{number}": 60 for number in range(100)})
+        await aged(client)
+        for number in range(100):
+            await client.set(f"ballast:{number}", "x" * 500_000)
+    with (
+        redis.Redis.from_url(redis_server.url) as server,
+        running(redis_server.url, tmp_path / "log") as gateway,
+    ):
+        server.config_set("maxmemory", int(server.info("memory")["used_memory"] / 0.85))
+        try:
+            wait_for(lambda: not server.exists(*(keys.prediction(f"o{number}") for number in range(100))))
+            assert gateway.create("fine").status_code == 202
+        finally:
+            server.config_set("maxmemory", 0)
+        assert '"results.forgotten"' in gateway.log.read_text()

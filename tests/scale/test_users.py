@@ -2,7 +2,7 @@
 
 import inspect
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -35,7 +35,13 @@ OWNERS = {
     "ALERTS": {"gateway", "monitoring"},
     "MONITORING_HEARTBEAT": {"monitoring"},
     "alert": {"gateway", "monitoring"},
-    "delivery": {"gateway"},
+    "DELIVERY_PREFIX": {"gateway"},
+    "OWNERS": {"gateway"},
+    "CREATED_PREFIX": {"gateway"},
+    "IDEMPOTENCY_PREFIX": {"gateway"},
+    "QUOTA_PREFIX": {"gateway"},
+    "BATCH_PREFIX": {"gateway", "worker"},
+    "SUBSCRIBED_PREFIX": {"gateway", "worker"},
     "JOB_PREFIX": {"gateway", "worker", "trainer", "tools"},
     "QUEUE_PREFIX": {"gateway", "worker", "tools"},
     "QUEUES": {"gateway", "worker", "trainer", "tools"},
@@ -168,13 +174,17 @@ def prefixed_functions() -> set[str]:
     """Functions whose keys begin with one of the prefixes, which stand for them."""
     prefixes = tuple(value for name, value in vars(keys).items() if name.endswith("_PREFIX"))
     functions = inspect.getmembers(keys, inspect.isfunction)
-    return {name for name, function in functions if function("x").startswith(prefixes)}
+    return {name for name, function in functions if called_with_x(function).startswith(prefixes)}
+
+
+def called_with_x(function: Callable[..., str]) -> str:
+    return function(*"x" * len(inspect.signature(function).parameters))
 
 
 def example(name: str) -> str:
     """A key of that name."""
     found = getattr(keys, name)
-    return found("x") if callable(found) else found + "x" * name.endswith("_PREFIX")
+    return called_with_x(found) if callable(found) else found + "x" * name.endswith("_PREFIX")
 
 
 def is_reached(client, key: str) -> bool:
