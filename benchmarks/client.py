@@ -5,6 +5,7 @@ and says what it cost. Run by ``run``; reads a ``Load`` as JSON on stdin, prints
 """
 
 import json
+import math
 import select
 import socket
 import subprocess
@@ -25,7 +26,8 @@ LABEL = b'"label":'
 class Load:
     """Requests with these bodies, in turn; an empty body makes it a GET.
 
-    It ends after ``requests`` or after ``seconds``, whichever comes first; the warm-up is counted beside it.
+    It ends after ``requests`` or after ``seconds``, whichever comes first. The first ``warm_up`` answers come
+    before the clock, on the same connections: no connection rests between them and what is measured.
     With ``labels``, one for each body, an answer that bears another label is counted as wrong; more of them
     than the share ``tolerance`` stop the benchmark.
     """
@@ -82,11 +84,15 @@ class Measured:
         }
 
 
+class Unmeasured(SystemExit):
+    """A server that did not bear the load, in a sentence; it ends the benchmark unless somebody goes on."""
+
+
 def run(load: Load) -> Measured:
     """Put the load on from another process.
 
     Raises:
-        SystemExit: a request was not answered, or not with 2xx, or with a wrong label.
+        Unmeasured: a request was not answered, or not with 2xx, or with a wrong label.
     """
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.client"],
@@ -96,12 +102,12 @@ def run(load: Load) -> Measured:
         check=False,
     )
     if done.returncode:
-        raise SystemExit(f"{load.url} could not be measured: {done.stderr.strip().splitlines()[-1]}")
+        raise Unmeasured(f"{load.url} could not be measured: {done.stderr.strip().splitlines()[-1]}")
     measured = Measured(**json.loads(done.stdout))
     if any(not status.startswith("2") for status in measured.statuses):
-        raise SystemExit(f"{load.url} answered {measured.statuses}: look at the service's log.")
+        raise Unmeasured(f"{load.url} answered {measured.statuses}: look at the service's log.")
     if measured.wrong > sum(measured.statuses.values()) * load.tolerance:
-        raise SystemExit(f"{load.url} gave {measured.wrong} answers that the model does not give.")
+        raise Unmeasured(f"{load.url} gave {measured.wrong} answers that the model does not give.")
     return measured
 
 
@@ -152,51 +158,64 @@ class _Crowd:
         for descriptor in self._connections:
             self._epoll.register(descriptor, select.EPOLLIN)
         self._next = 0
-        self.statuses: Counter[str] = Counter()
-        self.wrong = 0
+        self._statuses: Counter[str] = Counter()
+        self._wrong = 0
 
-    def put(self, requests: int, seconds: float) -> list[float]:
-        """Put a load on; return the latencies in milliseconds."""
+    def put(self) -> Measured:
+        """Put the load on until its end."""
         latencies: list[float] = []
-        end, until = self._next + requests, time.perf_counter() + seconds
-        under_way = 0
-        for connection in self._connections.values():
-            if self._next < end:
-                self._send(connection)
-                under_way += 1
-        while under_way:
-            ready = self._epoll.poll(60)
-            if not ready:
-                raise SystemExit(
-                    f"{self._load.url} has not answered for a minute: look at the service's log."
-                )
-            for descriptor, _ in ready:
+        warm_up, last = self._load.warm_up, self._load.warm_up + self._load.requests
+        begun, cpu = time.perf_counter(), time.process_time()
+        until = math.inf if warm_up else begun + self._load.seconds
+        for descriptor in list(self._connections):
+            self._send_or_close(descriptor, goes_on=self._next < last)
+        while self._connections:
+            for descriptor in self._ready():
                 connection = self._connections[descriptor]
                 if (answer := connection.receive()) is None:
                     continue
                 now = time.perf_counter()
-                latencies.append((now - connection.begun) * 1e3)
                 self._check(connection.turn, answer)
-                if self._next < end and now < until:
-                    self._send(connection)
+                if warm_up:
+                    warm_up -= 1
+                    if not warm_up:
+                        begun, cpu, until = now, time.process_time(), now + self._load.seconds
                 else:
-                    under_way -= 1
-        return latencies
+                    latencies.append((now - connection.begun) * 1e3)
+                self._send_or_close(descriptor, goes_on=self._next < last and now < until)
+        return Measured(
+            wall_s=time.perf_counter() - begun,
+            cpu_s=time.process_time() - cpu,
+            statuses=dict(self._statuses),
+            wrong=self._wrong,
+            latencies_ms=sorted(latencies),
+        )
 
     def close(self) -> None:
         self._epoll.close()
         for connection in self._connections.values():
             connection.socket.close()
 
-    def _send(self, connection: _Connection) -> None:
-        connection.send(self._next, self._requests[self._next % len(self._requests)])
-        self._next += 1
+    def _ready(self) -> list[int]:
+        """Wait for connections on which something came."""
+        if found := self._epoll.poll(60):
+            return [descriptor for descriptor, _ in found]
+        raise SystemExit(f"{self._load.url} has not answered for a minute: look at the service's log.")
+
+    def _send_or_close(self, descriptor: int, *, goes_on: bool) -> None:
+        """Send the next request, or close: a server hangs up on whoever rests, and that is no fault."""
+        if goes_on:
+            connection = self._connections[descriptor]
+            connection.send(self._next, self._requests[self._next % len(self._requests)])
+            self._next += 1
+        else:
+            self._connections.pop(descriptor).socket.close()
 
     def _check(self, turn: int, answer: bytes) -> None:
-        self.statuses[answer[9:12].decode()] += 1
+        self._statuses[answer[9:12].decode()] += 1
         if self._labels:
             said = answer.partition(LABEL)[2].split(b'"', 2)[1:2]
-            self.wrong += said != [self._labels[turn % len(self._labels)]]
+            self._wrong += said != [self._labels[turn % len(self._labels)]]
 
 
 def request(load: Load, body: str) -> bytes:
@@ -212,20 +231,7 @@ def request(load: Load, body: str) -> bytes:
 def measure(load: Load) -> Measured:
     """Put the load on from this process."""
     with closing(_Crowd(load)) as crowd:
-        return _measured(crowd, load)
-
-
-def _measured(crowd: _Crowd, load: Load) -> Measured:
-    crowd.put(load.warm_up, load.seconds)
-    begun, cpu = time.perf_counter(), time.process_time()
-    latencies = crowd.put(load.requests, load.seconds)
-    return Measured(
-        wall_s=time.perf_counter() - begun,
-        cpu_s=time.process_time() - cpu,
-        statuses=dict(crowd.statuses),
-        wrong=crowd.wrong,
-        latencies_ms=sorted(latencies),
-    )
+        return crowd.put()
 
 
 def main() -> None:

@@ -32,7 +32,9 @@ HEAD = (
 def run(
     jobs: Annotated[int, typer.Option(min=FEWEST, help="For Barometer; slow peers get fewer.")] = 20_000,
     rounds: Annotated[int, typer.Option(min=1, help="The median of so many.")] = 3,
-    model: Annotated[list[str], typer.Option(help="noop, lr or bert; may be given several times.")] = [  # noqa: B006
+    model: Annotated[
+        list[str], typer.Option(help="noop, lr, bilstm or bert; may be given several times.")
+    ] = [  # noqa: B006
         "noop",
         "lr",
     ],

@@ -1,11 +1,12 @@
 """The figures as pictures. Knows how to draw, not how it was measured.
 
-``python -m benchmarks.plot`` draws drains and servers anew from what lies in ``results/``.
+``python -m benchmarks.plot`` draws drains, servers and efficiency anew from what lies in ``results/``.
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from benchmarks.draining import Drained
+    from benchmarks.efficiency import Efficiency
     from benchmarks.serving import Served
 
 OURS = "Barometer"
@@ -31,7 +33,10 @@ STYLE = {
     "text.color": TEXT, "axes.labelcolor": TEXT, "axes.edgecolor": FAINT, "xtick.color": TEXT,
     "ytick.color": TEXT, "axes.spines.top": False, "axes.spines.right": False,
 }  # fmt: skip
-MODELS = {"noop": "A model that does nothing", "lr": "TF-IDF + logistic regression", "bert": "BERT-base size"}
+MODELS = {
+    "noop": "A model that does nothing", "lr": "TF-IDF + logistic regression", "bilstm": "BiLSTM",
+    "bert": "BERT-base size",
+}  # fmt: skip
 
 
 def drain(best: "Mapping[str, Sequence[Drained]]", file: Path) -> None:
@@ -47,6 +52,31 @@ def drain(best: "Mapping[str, Sequence[Drained]]", file: Path) -> None:
         figure.suptitle("Jobs a second, one worker on a full queue", x=0.01, ha="left", weight="bold")
 
     _save(draw, (5 * len(best) + 1.5, 3.8), file)
+
+
+def efficiency(found: "Sequence[Efficiency]", file: Path) -> None:
+    """Draw a bar a model: what one worker does, as a share of the model's own best."""
+
+    def draw(figure: "Figure") -> None:
+        axes = figure.subplots()
+        names = [
+            f"{MODELS[one.model]}\n{one.drained:,.0f} of {one.in_process:,.0f} texts a second"
+            for one in found
+        ]
+        axes.barh(names, 1, color=FAINT, height=0.55)
+        axes.barh(names, [one.share for one in found], color=OURS_COLOUR, height=0.55)
+        for place, one in enumerate(found):
+            axes.text(0.015, place, f"{one.share:.0%}", va="center", color="white", weight="bold")
+        axes.set_xlim(0, max(1, *(one.share for one in found)))
+        axes.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+        axes.spines[["left"]].set_visible(False)
+        axes.tick_params(axis="y", length=0)
+        axes.invert_yaxis()
+        figure.suptitle(
+            "One worker on a full queue, as a share of its model's own best", x=0.01, ha="left", weight="bold"
+        )
+
+    _save(draw, (9, 0.6 * len(found) + 1.2), file)
 
 
 def serving(served: "Sequence[Served]", file: Path) -> None:
@@ -127,9 +157,14 @@ def _lines(axes: "Axes", served: "Sequence[Served]", value: "Callable[[Served], 
             colour, width = next(durable if mine[0].durable else forgetful), 1.5
         style = "-" if mine[0].durable else "--"
         axes.plot(
-            [str(one.connections) for one in mine], [value(one) for one in mine],
+            [str(one.connections) for one in mine], [nan if one.failure else value(one) for one in mine],
             style, color=colour, linewidth=width, marker="o", markersize=4, label=name,
         )  # fmt: skip
+        # At the foot of the axes, whatever their scale.
+        foot = axes.get_xaxis_transform()
+        for place, one in enumerate(mine):
+            if one.failure:
+                axes.text(place, 0.02, "fails", color=colour, ha="center", transform=foot)
     axes.set_xlabel("clients")
     axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.grid(axis="y", color=FAINT, linewidth=0.6)
@@ -148,6 +183,7 @@ def _save(draw: "Callable[[Figure], None]", inches: tuple[float, float], file: P
 
 def main() -> None:
     from benchmarks.draining import Drained
+    from benchmarks.efficiency import Efficiency
     from benchmarks.serving import Served
 
     def rows(found: list[dict[str, Any]], kind: type[Any]) -> list[Any]:
@@ -162,6 +198,8 @@ def main() -> None:
             drain({model: [one for one in best if one.model == model] for model in models}, picture)
         elif file.stem.startswith("serving"):
             serving(rows(record["medians"], Served), picture)
+        elif file.stem == "efficiency":
+            efficiency(rows(record["models"], Efficiency), picture)
 
 
 if __name__ == "__main__":

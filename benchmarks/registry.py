@@ -32,6 +32,7 @@ MODELS: Mapping[str, tuple[str, tuple[str, ...]]] = MappingProxyType(
     {
         "noop": ("noop", ("benchmarks.registry", "noop")),
         "lr": (DEFAULT_MODEL, ("trainer", "starter")),
+        "bilstm": ("bilstm", ("benchmarks.bilstm", "--rounds", "0")),
         "bert": ("bert", ("benchmarks.bert", "--rounds", "0")),
     }
 )

@@ -17,9 +17,12 @@ class EventType(StrEnum):
     PREDICTION_SUCCEEDED = "prediction.succeeded"
     PREDICTION_FAILED = "prediction.failed"
     PREDICTION_CANCELED = "prediction.canceled"
+    PREDICTION_FEEDBACK = "prediction.feedback"
     BATCH_COMPLETED = "batch.completed"
     ALERT_FIRED = "alert.fired"
     ALERT_RESOLVED = "alert.resolved"
+    MODEL_REFUSED = "model.refused"
+    MODEL_SERVING = "model.serving"
 
 
 #: Entries kept, approximately. At 400 bytes each this is 80 MB; at 300 predictions a second, eleven minutes.
@@ -31,7 +34,10 @@ class Event:
     """One entry.
 
     ``fields`` of a prediction event are those of its record, less the input, plus ``id``, ``label`` when it
-    succeeded, and ``webhook`` = "1" when a receiver waits; of an alert event, those of ``contract.alerts``.
+    succeeded, and ``webhook`` = "1" when a receiver waits; of feedback, ``id``, ``model``, ``version``,
+    ``label`` as predicted, ``truth``, ``owner`` and ``source``; of an alert event, those of
+    ``contract.alerts``; of a model event, ``model``, ``version``, ``worker``, and ``reason``: a word why it
+    was refused. A worker tells each refusal, and that it serves what the alias points to; perhaps twice.
     """
 
     entry: str

@@ -24,6 +24,8 @@ IDEMPOTENCY_PREFIX = "barometer:idempotency:"
 #: Then an owner and the number of a minute: predictions it created within.
 QUOTA_PREFIX = "barometer:quota:"
 BATCH_PREFIX = "barometer:batch:"
+#: The owner of what concerns the whole service: alerts, drift, models.
+EVERYBODY = "*"
 #: Then an owner, a colon and a type of event: see ``subscribed``.
 SUBSCRIBED_PREFIX = "barometer:subscribed:"
 
@@ -39,7 +41,8 @@ LEASES = "barometer:leases"
 DEADLINES = "barometer:deadlines"
 #: Sorted set of webhooks that are due, by the second (Redis clock) of the next attempt. A bare prediction id
 #: is the webhook of its end; all others are ``TYPE ID ENDPOINT``: an event's type, its subject, and who gets
-#: it (a managed endpoint's id, or nothing: the URL that came with the request).
+#: it (a managed endpoint's id, or nothing: the URL that came with the request). The subject is what the event
+#: is about: a prediction, a batch, an alert, an endpoint; of ``drift.*`` and ``model.*``, the event's entry.
 OUTBOX = "barometer:outbox"
 #: Sorted set of alert ids by the second at which they fired; each is a hash at ``alert(id)``.
 ALERTS = "barometer:alerts"
@@ -52,9 +55,9 @@ def prediction(id: str) -> str:
     return PREDICTION_PREFIX + id
 
 
-def delivery(id: str) -> str:
-    """Hash: attempts made to deliver the webhook of one prediction."""
-    return DELIVERY_PREFIX + id
+def delivery(member: str) -> str:
+    """Hash: attempts made to deliver one entry of the outbox, and what it says once the first has failed."""
+    return DELIVERY_PREFIX + member
 
 
 def created(owner: str) -> str:
@@ -68,7 +71,7 @@ def batch(id: str) -> str:
 
 
 def subscribed(owner: str, type: str) -> str:
-    """Set: ids of the managed endpoints that want this type of event of this owner."""
+    """Set: ids of the managed endpoints that want this type of event of this owner (or of ``EVERYBODY``)."""
     return f"{SUBSCRIBED_PREFIX}{owner}:{type}"
 
 

@@ -30,12 +30,17 @@ class Record(TypedDict, total=False):
     inference_s: str  # of the whole batch
     batch_size: str
     deadline: str
-    webhook: str  # URL
+    webhook: str  # URL, called when it has ended
+    webhook_if: str  # a status: the webhook is called only if it ends so
+    webhook_start: str  # URL, called when its first attempt begins
     metadata: str  # JSON
     size: str  # characters of input and metadata
     trace: str  # W3C traceparent of the request
     owner: str  # id of the API key that created it; empty where there are no keys
     batch: str  # id of the batch that it is a row of
+    feedback: str  # the true label, as a client says
+    feedback_at: str
+    feedback_source: str  # who says so
 
 
 #: What the gateway writes first; a record without them is none.

@@ -11,6 +11,12 @@ CHAMPION = "champion"
 #: The version that served before: where a rollback goes.
 PREVIOUS = "previous"
 
+#: Tag of a version: a JSON list of all labels that it can answer.
+LABELS_TAG = "barometer.labels"
+#: Tag of a version: a JSON object of figures by name, measured on texts that it was not trained on.
+METRICS_TAG = "barometer.metrics"
+#: Tag of a version: SHA-256 of the rows that it was trained on, whatever file they lay in.
+DATA_TAG = "barometer.data.rows_sha256"
 #: Tag of a version: what the gate said, ``passed`` or ``refused``.
 GATE_TAG = "barometer.gate"
 #: Tag of a version: the gate's reasons, one a line.

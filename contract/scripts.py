@@ -1,4 +1,4 @@
-"""Lua that more than one service runs: the end of a prediction."""
+"""Lua that more than one service runs: the end of a prediction, and the telling of events."""
 
 from importlib.resources import files
 
@@ -12,6 +12,7 @@ _KEYS = {
     "backlog": keys.BACKLOG_PREFIX,
     "batch": keys.BATCH_PREFIX,
     "subscribed": keys.SUBSCRIBED_PREFIX,
+    "delivery": keys.DELIVERY_PREFIX,
     "events": keys.EVENTS,
     "outbox": keys.OUTBOX,
     "deadlines": keys.DEADLINES,
@@ -19,8 +20,15 @@ _KEYS = {
     "retention": int(jobs.RETENTION.total_seconds()),
 }
 
-#: Prepended to every script that can end a prediction or a batch: commit and reap (worker), cancel (gateway).
-TERMINAL = (
+
+def _lua(name: str) -> str:
+    return files("contract").joinpath(name).read_text("utf-8")
+
+
+#: Prepended to every script that tells receivers of an event.
+OUTBOX = (
     "local keys = {" + ", ".join(f"{name} = '{value}'" for name, value in _KEYS.items()) + "}\n"
-    + files("contract").joinpath("terminal.lua").read_text("utf-8")
+    + _lua("outbox.lua")
 )  # fmt: skip
+#: Prepended to every script that can end a prediction or a batch: commit and reap (worker), cancel (gateway).
+TERMINAL = OUTBOX + _lua("terminal.lua")

@@ -1,16 +1,6 @@
 -- The one place where a prediction becomes terminal, shared by commit and reap (worker) and cancel
 -- (gateway). Prepended to their scripts. State, event and outbox entries are written in one call, so no
--- crash can leave one without the others. `keys` stands before this text (contract/scripts.py).
-
--- The clock that decides: Redis' own, in seconds.
-local function clock()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) + tonumber(time[2]) / 1e6
-end
-
-local function stamp(seconds)
-  return string.format('%.6f', seconds)
-end
+-- crash can leave one without the others. contract/outbox.lua stands before this text.
 
 -- What an end needs to know of the record.
 local KNOWN = {'status', 'attempts', 'model', 'created_at', 'started_at', 'webhook', 'deadline', 'owner', 'batch'}
@@ -20,17 +10,9 @@ local function given(value)
   return value and value ~= '' and value or nil
 end
 
--- Managed endpoints by owner and type of event, read once a call.
-local subscribed = {}
-
--- Write an outbox entry for each endpoint that wants this event; return whether there is one.
-local function announce(owner, type, id, at)
-  local name = owner .. ':' .. type
-  subscribed[name] = subscribed[name] or redis.call('SMEMBERS', keys.subscribed .. name)
-  for _, endpoint in ipairs(subscribed[name]) do
-    redis.call('ZADD', keys.outbox, at, type .. ' ' .. id .. ' ' .. endpoint)
-  end
-  return #subscribed[name] > 0
+-- A batch and what lies beside it go together.
+local function expire_batch(key)
+  for _, name in ipairs({key, key .. ':refused', key .. ':ids'}) do redis.call('EXPIRE', name, keys.retention) end
 end
 
 -- One less of a batch is open; the last one ends it.
@@ -41,7 +23,7 @@ local function leave_batch(id, now)
   local batch = redis.call('HMGET', key, 'owner', 'webhook')
   local owner, receiver = batch[1] or '', given(batch[2])
   redis.call('HSET', key, 'completed_at', at)
-  redis.call('EXPIRE', key, keys.retention)
+  expire_batch(key)
   if receiver then redis.call('ZADD', keys.outbox, at, 'batch.completed ' .. id .. ' ') end
   local announced = announce(owner, 'batch.completed', id, at)
   redis.call('XADD', keys.events, 'MAXLEN', '~', keys.events_kept, '*', 'v', '1', 'type', 'batch.completed',

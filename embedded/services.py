@@ -11,6 +11,7 @@ from httpx2 import AsyncClient
 
 from contract import keys
 from embedded import mlflow_server, redis_server
+from embedded.banner import without_secret
 from embedded.children import Spec, python
 from embedded.preflight import log_file
 from embedded.settings import Settings
@@ -96,8 +97,18 @@ def parts(settings: Settings, redis: Server, mlflow: Server, client: AsyncClient
         spec=Spec(name=GATEWAY, command=python("gateway")),
         after=redis.needed,
         is_up=mlflow_server.answers(client, f"{settings.gateway_url}/livez"),
+        diagnose=lambda _: None if settings.is_loopback else _unkeyed(settings.host, redis.url),
     )
     return [*servers, trainer, monitoring, *workers, gateway]
+
+
+def _unkeyed(host: str, redis_url: str) -> str:
+    """Return what to do when the gateway did not want an address; it has said itself why not."""
+    return (
+        f"the gateway did not start on {host}, for the reason above. If there are no keys: start without "
+        f"--host, make one with REDIS_URL='{without_secret(redis_url)}' python -m gateway keys make NAME, "
+        "and start again."
+    )
 
 
 def worker_names(count: int) -> list[str]:

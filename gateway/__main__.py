@@ -3,56 +3,78 @@
 import sys
 
 import typer
-from pydantic import ValidationError
 
+from gateway import commands
 from gateway.logging import configure
 from gateway.settings import Settings
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
+app.add_typer(commands.keys, name="keys")
 
 
-@app.command()
-def run() -> None:
+@app.callback(invoke_without_command=True)
+def run(context: typer.Context) -> None:
     """Accept predictions over HTTP, put them into the queue, answer when they have ended, deliver webhooks.
+
+    Without a command it serves, until SIGTERM; that lets requests in hand finish.
 
     Settings come from the environment:
 
     - `REDIS_URL` (redis://127.0.0.1:6379/0; also rediss:// and unix://)
+    - `MLFLOW_TRACKING_URI` (http://127.0.0.1:5000), where `/v1/models` looks models up
     - `GATEWAY_HOST` (127.0.0.1), `GATEWAY_PORT` (8000), `GATEWAY_PUBLIC_URL`
     - `GATEWAY_MODEL` (sentiment), the default, and `GATEWAY_MODELS`, a list of others
     - `GATEWAY_QUEUE_LIMIT` (100000 predictions) and `GATEWAY_QUEUE_SIZE` (268435456 characters) a model,
       `GATEWAY_TEXT_LIMIT` (100000 characters), `GATEWAY_BODY_LIMIT` (1048576 bytes)
+    - `GATEWAY_BATCH_ROWS` (100000), `GATEWAY_BATCH_SIZE` (268435456 bytes), `GATEWAY_BATCH_PATIENCE` (30 s)
+    - `GATEWAY_HEAD_PATIENCE` and `GATEWAY_BODY_PATIENCE` (10 seconds each): how long a request's head and the
+      rest of its body may take; `GATEWAY_CONNECTIONS` (20000) at the same time
+    - `GATEWAY_CORS_ORIGINS`, a list of other sites whose pages may ask (none)
     - `GATEWAY_WEBHOOK_ALLOW`, CIDR blocks beside the public internet that webhooks may reach;
       `GATEWAY_WEBHOOK_HTTP` (false)
     - `GATEWAY_LOG_LEVEL` (INFO)
     - `APPLICATIONINSIGHTS_CONNECTION_STRING`, `OTEL_EXPORTER_OTLP_ENDPOINT` (OTLP over HTTP): where traces go
 
+    On this machine alone it needs no API keys; to be reached from others it does: `python -m gateway keys`.
+
     Examples:
 
     - `python -m gateway`
     - `REDIS_URL=redis://10.0.0.5 GATEWAY_PORT=8080 python -m gateway`
-
-    SIGTERM lets requests in hand finish and exits.
+    - `python -m gateway keys make shop --scope predict --scope read --quota 600`
     """
-    try:
-        settings = Settings()
-    except ValidationError as error:
-        for problem in error.errors():
-            print(f"gateway: {problem['loc'][0]}: {problem['msg']}", file=sys.stderr)
-        raise typer.Exit(2) from None
+    if context.invoked_subcommand is not None:
+        return
+    settings = commands.settings_or_exit()
     configure(settings.log_level)
     if not settings.is_loopback:
-        # Without keys anybody who can reach the port could read every prediction.
-        print(
-            f"gateway: {settings.host} can be reached from other machines, and there are no keys yet: "
-            "bind 127.0.0.1 and put a proxy that asks for a password before it.",
-            file=sys.stderr,
-        )
-        raise typer.Exit(2)
+        _check_keys(settings)
+    _serve(settings)
+
+
+def _check_keys(settings: Settings) -> None:
+    """Refuse an address at which anybody who can reach the port could read every prediction."""
+    is_keyless = commands.keyless(settings.redis_url)
+    if is_keyless is False:
+        return
+    reason = (
+        "Redis does not say whether there are keys: is it running, and is REDIS_URL right?"
+        if is_keyless is None
+        else "there are no keys: make one with 'python -m gateway keys make NAME' (with the same REDIS_URL), "
+        "or bind 127.0.0.1."
+    )
+    print(f"gateway: {settings.host} can be reached from other machines, and {reason}", file=sys.stderr)
+    raise typer.Exit(2)
+
+
+def _serve(settings: Settings) -> None:
+    from functools import partial
+    from typing import Any, cast
 
     import uvicorn
 
     from gateway.app import served
+    from gateway.connections import Connection, Patience, room
     from telemetry import ConfigurationError
 
     try:
@@ -60,10 +82,14 @@ def run() -> None:
     except ConfigurationError as error:
         print(f"gateway: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
+    patience = Patience(settings.head_patience.total_seconds(), room(settings.connections))
     uvicorn.run(
         application,
         host=settings.host,
         port=settings.port,
+        # uvicorn calls it as it would call the class.
+        http=cast("Any", partial(Connection, patience=patience)),
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from fastapi import Request
+from starlette.requests import Request
 
 from gateway.errors import Forbidden
 
@@ -44,11 +44,22 @@ class Caller:
 
 #: Where no key was ever made: whoever reaches the gateway may do everything.
 ANYBODY = Caller("", frozenset(Scope))
+#: Where there are keys, whoever sent none to an address that needs none.
+NOBODY = Caller("", frozenset())
+
+#: Probes, figures and documentation: they tell nothing of anybody's predictions.
+_PUBLIC = frozenset({"/", "/livez", "/readyz", "/metrics", "/openapi.json", "/docs"})
+_PUBLIC_BELOW = ("/docs/", "/v2/health/")
+
+
+def is_public(path: str) -> bool:
+    """Whether an address needs no key."""
+    return path in _PUBLIC or path.startswith(_PUBLIC_BELOW)
 
 
 def caller(request: Request) -> Caller:
     """Return who sent this request."""
-    found: Caller = request.scope.get("caller", ANYBODY)
+    found: Caller = request.scope["caller"]
     return found
 
 

@@ -5,6 +5,7 @@ an idle gateway sends each request at once.
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -16,11 +17,10 @@ from redis.exceptions import RedisError
 from contract import jobs, keys
 from contract.jobs import Lane
 from gateway.errors import GatewayError, IdTaken, QueueFull, QueueUnavailable, QuotaSpent
+from gateway.quota import QUOTA_WINDOW_S
 
 #: The most creates in one call, so that Redis is never held up for more than a few milliseconds.
 LARGEST = 256
-#: Seconds over which a quota counts.
-QUOTA_WINDOW_S = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ class NewPrediction:
     input: str
     lane: Lane = Lane.DEFAULT
     webhook: str | None = None
+    webhook_if: str = ""
+    webhook_start: str = ""
     metadata: str = ""
     cancel_after: timedelta | None = None
     trace: str = ""
@@ -58,14 +60,14 @@ class NewPrediction:
         return {"id": self.id, "model": self.model, "input": self.input, "metadata": self.metadata}
 
     def arguments(self) -> list[str | int | float]:
-        """Return the fourteen arguments of admit.lua."""
+        """Return the sixteen arguments of admit.lua."""
         deadline = "" if self.cancel_after is None else self.cancel_after.total_seconds()
         same = self.idempotency
         return [
             self.id, jobs.queue_name(self.model, self.lane), self.input, jobs.data(self.id),
             self.webhook or "", self.metadata, len(self.input) + len(self.metadata), deadline, self.trace,
             self.owner, self.batch, same.key if same else "", same.fingerprint if same else "",
-            "" if self.quota is None else self.quota,
+            "" if self.quota is None else self.quota, self.webhook_if, self.webhook_start,
         ]  # fmt: skip
 
 
@@ -88,6 +90,14 @@ class Admitted:
 
     created_at: str
     earlier: tuple[str, str] | None = None
+    allowance: Allowance | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of many creates at once: those that found the queue full, and what is left of the quota."""
+
+    left: Sequence[NewPrediction]
     allowance: Allowance | None = None
 
 
@@ -136,6 +146,24 @@ class Admission:
             self._sender = asyncio.create_task(self._send())
         return await admitted
 
+    async def admit_many(self, news: Sequence[NewPrediction]) -> Taken:
+        """Store and enqueue up to ``LARGEST`` predictions in one call, as far as there is room.
+
+        Raises:
+            QuotaSpent: for some of them; others may have been taken.
+            QueueUnavailable: some of them may have been taken.
+        """
+        if self.is_closed:
+            return Taken(news)
+        try:
+            answers = await self._call(news)
+        except (RedisError, OSError) as error:
+            raise _refusal(error) from error
+        allowance = None
+        for answer in filter(None, answers):
+            allowance = _admitted(answer).allowance
+        return Taken([new for new, answer in zip(news, answers, strict=True) if not answer], allowance)
+
     async def _send(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting[:LARGEST], self._waiting[LARGEST:]
@@ -154,7 +182,7 @@ class Admission:
                 except GatewayError as refusal:
                     admitted.set_exception(refusal)
 
-    async def _call(self, batch: list[NewPrediction]) -> list[str]:
+    async def _call(self, batch: Sequence[NewPrediction]) -> list[str]:
         arguments: list[Any] = [
             keys.PREDICTION_PREFIX, keys.JOB_PREFIX, keys.QUEUE_PREFIX, keys.CREATED_PREFIX,
             keys.IDEMPOTENCY_PREFIX, keys.QUOTA_PREFIX, keys.BATCH_PREFIX, self._model, self._bounds.jobs,
@@ -178,8 +206,8 @@ def _admitted(answer: str) -> Admitted:
             return Admitted("", earlier=(id, fingerprint))
         case "taken", []:
             raise IdTaken("There is another prediction of this id.")
-        case "spent", [resets_s]:
-            raise QuotaSpent(int(resets_s))
+        case "spent", [resets_s, quota]:
+            raise QuotaSpent(int(resets_s), int(quota))
         case created_at, [left, resets_s]:
             return Admitted(created_at, allowance=Allowance(int(left), int(resets_s)))
     return Admitted(said)

@@ -20,19 +20,33 @@ from starlette.types import ASGIApp
 from swagger_ui_bundle import swagger_ui_path
 
 import telemetry
-from gateway import operations, predictions, problems
+from gateway import description, feedback, models, operations, predictions, problems
 from gateway.admission import Admission, Bounds
+from gateway.batches import routes as batches
+from gateway.batches.store import Batches
 from gateway.bodies import DirectRoute
+from gateway.catalog import Catalog
+from gateway.edge import guarded, page_policy
 from gateway.front import Front
+from gateway.inference import protocol
+from gateway.inference import routes as inference
+from gateway.keyring import Keyring
 from gateway.lag import Lag
 from gateway.metrics import Measured, Metrics
 from gateway.services import Services
 from gateway.settings import Settings
+from gateway.stopping import told_to_stop
 from gateway.store import Store
+from gateway.streams import routes as streaming
+from gateway.streams.watching import Streams
 from gateway.tracing import Deliveries, Traced, TracedAdmission
 from gateway.upkeep import Upkeep
 from gateway.waiting import Waiters
-from gateway.webhooks import Deliverer, Sender
+from gateway.webhooks import delivery_routes, endpoint_routes
+from gateway.webhooks.deliveries import Journal
+from gateway.webhooks.delivering import AT_ONCE, Deliverer
+from gateway.webhooks.endpoints import Endpoints
+from gateway.webhooks.sender import Sender
 
 if TYPE_CHECKING:
     from telemetry.exporting import Exit
@@ -54,36 +68,47 @@ _NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": Fa
 
 def create_app(settings: Settings, traces: "Exit | None" = None) -> FastAPI:
     """Return the gateway's application; its connections are made when it starts."""
-    metrics, lag = Metrics(), Lag()
+    metrics, lag, keyring = Metrics(), Lag(), Keyring(may_open=settings.is_loopback)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         # One retry at once: a connection that the server closed while it was idle is no outage.
         redis = Redis.from_url(settings.redis_url, decode_responses=True, retry=Retry(NoBackoff(), 1))
-        sender = Sender(settings.webhook_allow)
+        catalog = Catalog(settings)
+        await keyring.connect(redis)
+        sender = Sender(settings.webhook_allow, AT_ONCE)
         spans = Deliveries(traces.tracer) if traces else None
         deliverer = Deliverer(redis, sender, settings.base_url, spans)
         waiters = Waiters(redis, deliverer.ring)
+        streams = Streams(redis, waiters)
         bounds = Bounds(settings.queue_limit, settings.queue_size)
         admit = partial(TracedAdmission, traces.tracer) if traces else Admission
         admissions = {model: admit(redis, model, bounds) for model in settings.served}
-        store = Store(redis)
+        store, batch_store = Store(redis), Batches(redis)
         app.state.services = Services(
             settings=settings,
             redis=redis,
             admissions=admissions,
             waiters=waiters,
+            streams=streams,
             store=store,
+            batches=batch_store,
+            endpoints=Endpoints(redis),
+            journal=Journal(redis),
             metrics=metrics,
+            catalog=catalog,
         )
         upkeep = Upkeep(redis, store, admissions.values())
-        tasks = [asyncio.create_task(part.run()) for part in (waiters, deliverer, upkeep, lag)]
+        parts = (waiters, streams, deliverer, upkeep, batch_store, lag, keyring)
+        tasks = [asyncio.create_task(part.run()) for part in parts]
         for task in tasks:
             task.add_done_callback(_end)
         log.info("gateway.ready", extra={"url": settings.base_url})
-        yield
+        with told_to_stop(streams.stop):
+            yield
         await _canceled(tasks)
         await sender.close()
+        await catalog.close()
         await redis.aclose()
         if traces:
             await asyncio.to_thread(traces.close)
@@ -98,11 +123,20 @@ def create_app(settings: Settings, traces: "Exit | None" = None) -> FastAPI:
         redoc_url=None,
         telemetry=_NO_TELEMETRY,
     )
-    app.state.metrics, app.state.lag = metrics, lag
+    app.state.metrics, app.state.lag, app.state.keyring = metrics, lag, keyring
     app.add_middleware(Measured, metrics=metrics)
     predictions.add_to(app)
+    app.include_router(streaming.router)
+    app.include_router(feedback.router)
+    app.include_router(batches.router)
+    app.include_router(models.router)
+    app.include_router(protocol.router)
+    app.include_router(inference.router)
+    app.include_router(endpoint_routes.router)
+    app.include_router(delivery_routes.router)
     app.include_router(operations.router)
     problems.install(app)
+    description.install(app)
     _document(app)
     return app
 
@@ -116,8 +150,9 @@ def served(settings: Settings) -> ASGIApp:
     traces = telemetry.connect("barometer-gateway", *settings.traces_to)
     app = create_app(settings, traces)
     [route] = [route for route in app.routes if isinstance(route, DirectRoute)]
-    front = Front(app, route, app.state.metrics, app.state.lag)
-    return Traced(front, traces.tracer) if traces else front
+    front = Front(app, route, app.state.metrics, app.state.lag, app.state.keyring)
+    edge = guarded(front, settings.cors_origins)
+    return Traced(edge, traces.tracer) if traces else edge
 
 
 async def _canceled(tasks: "Collection[asyncio.Task[None]]") -> None:
@@ -147,10 +182,12 @@ def _document(app: FastAPI) -> None:
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> Response:
         root = request.scope.get("root_path", "")
-        return get_swagger_ui_html(
+        page = get_swagger_ui_html(
             openapi_url=f"{root}/openapi.json",
             title="Barometer",
             swagger_js_url=f"{root}/docs/assets/swagger-ui-bundle.js",
             swagger_css_url=f"{root}/docs/assets/swagger-ui.css",
             swagger_favicon_url="data:,",
         )
+        page.headers["Content-Security-Policy"] = page_policy(bytes(page.body))
+        return page

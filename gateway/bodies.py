@@ -4,6 +4,7 @@ What Python's parser lets pass and others do not (a key twice, NaN, endless nest
 digits) is refused with one sentence, so that two readers of the same bytes can never disagree.
 """
 
+import asyncio
 import json
 import math
 import re
@@ -17,7 +18,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.types import Receive, Scope, Send
 
-from gateway.errors import BadHeader, BodyTooLarge
+from gateway.errors import BadHeader, BodyTooLarge, BrokenOff, UploadTooSlow
 from gateway.services import services
 
 _JSON = re.compile(r"application/([\w.-]+\+)?json\s*(;|$)", re.IGNORECASE)
@@ -82,7 +83,7 @@ async def _validated(request: Request, headers: Mapping[bytes, str], adapter: Ty
 
 def body_of(model: type[BaseModel]) -> dict[str, Any]:
     """Return the OpenAPI description of a body that :func:`read_body` reads."""
-    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
@@ -92,17 +93,32 @@ async def read_json(request: Request, headers: Mapping[bytes, str]) -> Any:
     Raises:
         BadHeader: it does not say that it is JSON; any page can make a browser send such a one.
         BodyTooLarge: it is larger than the operator takes, whether it said so or not.
+        UploadTooSlow: it takes longer to come than the operator waits.
         json.JSONDecodeError: it is not JSON, or means different things to different readers.
     """
     if not _JSON.match(headers.get(b"content-type", "")):
         raise BadHeader("Content-Type must be application/json.")
-    limit = services(request).settings.body_limit
+    return parse(await read_raw(request, headers))
+
+
+async def read_raw(request: Request, headers: Mapping[bytes, str]) -> bytes:
+    """Return the body; raises BodyTooLarge and UploadTooSlow as :func:`read_json` does."""
+    settings = services(request).settings
+    limit = settings.body_limit
     announced = headers.get(b"content-length", "")
     if announced.isdigit() and int(announced) > limit:
         raise BodyTooLarge(f"The body is larger than {limit} bytes.")
-    body = await _read(request, limit)
+    return await _read(request, limit, settings.body_patience.total_seconds())
+
+
+def parse(body: bytes) -> Any:
+    """Return what a body says.
+
+    Raises:
+        json.JSONDecodeError: it is not JSON, or means different things to different readers.
+    """
     try:
-        return _strict.decode(body.decode("utf-8"))
+        return strict.decode(body.decode("utf-8"))
     except json.JSONDecodeError:
         raise
     except UnicodeDecodeError as error:
@@ -113,14 +129,31 @@ async def read_json(request: Request, headers: Mapping[bytes, str]) -> Any:
         raise json.JSONDecodeError(str(error), "", 0) from None
 
 
-async def _read(request: Request, limit: int) -> bytes:
-    """Read no further than the limit."""
-    received = bytearray()
-    async for chunk in request.stream():
-        received += chunk
-        if len(received) > limit:
-            raise BodyTooLarge(f"The body is larger than {limit} bytes.")
+async def _read(request: Request, limit: int, patience_s: float) -> bytes:
+    """Read no further than the limit, and no longer than there is patience."""
+    # Nearly every body is there at once. That its first byte comes in time is the connection's matter: a
+    # timer costs more than all else here.
+    received: bytes | bytearray
+    received, has_more = await _chunk(request)
+    if has_more:
+        received = bytearray(received)
+        try:
+            async with asyncio.timeout(patience_s):
+                while has_more and len(received) <= limit:
+                    chunk, has_more = await _chunk(request)
+                    received += chunk
+        except TimeoutError:
+            raise UploadTooSlow(f"The body did not come within {patience_s:g} s.") from None
+    if len(received) > limit:
+        raise BodyTooLarge(f"The body is larger than {limit} bytes.")
     return bytes(received)
+
+
+async def _chunk(request: Request) -> tuple[bytes, bool]:
+    message = await request.receive()
+    if message["type"] == "http.disconnect":
+        raise BrokenOff("The connection ended before the body did.")
+    return message.get("body", b""), message.get("more_body", False)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -142,4 +175,4 @@ def _constant(name: str) -> NoReturn:
 
 
 #: Made once: json.loads with hooks makes a new decoder for each call.
-_strict = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_constant, parse_float=_float)
+strict = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_constant, parse_float=_float)

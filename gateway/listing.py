@@ -6,12 +6,15 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 from urllib.parse import urlencode
 
 from contract.predictions import Record
 from contract.states import Status
 from gateway.errors import InvalidRequest
 
+#: What a cursor looks like, for those who check before they send.
+CURSOR_PATTERN = "^b[A-Za-z0-9_-]+$"
 _ENTRY = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
 
 
@@ -72,16 +75,19 @@ class Filter:
         return {name: str(value) for name, value in named.items() if value is not None}
 
 
+R = TypeVar("R")
+
+
 @dataclass(frozen=True, slots=True)
-class Page:
+class Page(Generic[R]):
     """A page, newest first, and where the pages beside it begin; None at an end."""
 
-    records: list[Record]
+    records: list[R]
     older: Cursor | None
     newer: Cursor | None
 
 
-def page(url: str, found: Page, render: Callable[[Record], str], query: dict[str, str]) -> str:
+def page(url: str, found: Page[R], render: Callable[[R], str], query: dict[str, str]) -> str:
     """Return the JSON of a page, with the addresses of its neighbours."""
 
     def address(place: Cursor | None) -> str:

@@ -61,6 +61,9 @@ class Metrics:
 class Measured:
     """ASGI middleware: times each request by its route's template."""
 
+    #: One name for all that has none.
+    NO_ROUTE = "unknown"
+
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
@@ -86,5 +89,5 @@ class Measured:
 
 
 def _route(scope: MutableMapping[str, Any]) -> str:
-    """The template of the route, so that ids make no new series; one name for all that has none."""
-    return str(getattr(scope.get("route"), "path", "unknown"))
+    """The template of the route, so that ids make no new series."""
+    return str(getattr(scope.get("route"), "path", Measured.NO_ROUTE))

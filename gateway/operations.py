@@ -1,16 +1,15 @@
-"""What people and machines ask about the service itself: probes, metrics, alerts, the signing secret."""
+"""What people and machines ask about the service itself: probes, metrics, alerts."""
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
-from redis.exceptions import RedisError
 
-from gateway import webhooks
+from gateway.access import Scope, needs
 from gateway.errors import NoWorker, QueueUnavailable
 from gateway.metrics import Metrics
 from gateway.problems import documented
-from gateway.schemas import AlertList, WebhookSecret, alert_object
+from gateway.schemas import AlertList, alert_object
 from gateway.services import services
 
 router = APIRouter()
@@ -59,19 +58,14 @@ async def metrics(request: Request) -> Response:
     return Response(app.metrics.expose(), media_type=Metrics.content_type)
 
 
-@router.get("/v1/alerts", tags=["service"], response_model=AlertList, responses=documented(422, 503))
+@router.get(
+    "/v1/alerts",
+    tags=["service"],
+    response_model=AlertList,
+    dependencies=[Depends(needs(Scope.READ))],
+    responses=documented(401, 403, 422, 503),
+)
 async def alerts(request: Request, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:
     """List the newest alerts, newest first."""
     found = await services(request).store.alerts(limit)
     return JSONResponse({"results": [alert_object(alert) for alert in found]})
-
-
-@router.get(
-    "/v1/webhooks/default/secret", tags=["webhooks"], response_model=WebhookSecret, responses=documented(503)
-)
-async def webhook_secret(request: Request) -> Response:
-    """Return what receivers verify signatures with."""
-    try:
-        return JSONResponse({"key": await webhooks.secret(services(request).redis)})
-    except (RedisError, OSError) as error:
-        raise QueueUnavailable("The secret cannot be read while Redis is away. Try again shortly.") from error

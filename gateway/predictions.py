@@ -13,17 +13,20 @@ from contract.jobs import Lane
 from contract.predictions import Record
 from contract.registry import MODEL_OWNER
 from contract.states import TERMINAL, Status
-from gateway import guard, listing, preferences
+from gateway import listing, preferences
 from gateway.access import Scope, caller, needs
-from gateway.admission import QUOTA_WINDOW_S, Allowance, Idempotency, NewPrediction
+from gateway.admission import Allowance, Idempotency, NewPrediction
 from gateway.bodies import DirectRoute, body_of, read_body
 from gateway.errors import IdempotencyMismatch, InvalidRequest, UnknownVersion
 from gateway.idempotency import fingerprint, idempotency
 from gateway.identifiers import new_id
 from gateway.problems import documented
+from gateway.quota import rate_limit
 from gateway.rendering import prediction_json
 from gateway.schemas import CreatePrediction, PredictionList, PredictionObject
 from gateway.services import Services, base_url_of, services
+from gateway.webhooks import guard
+from gateway.webhooks.messages import wanted_calls
 
 router = APIRouter(prefix="/v1", tags=["predictions"])
 
@@ -32,22 +35,30 @@ _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",",
 
 Prefer = Annotated[
     str | None,
-    Header(description="`wait` or `wait=n`: answer when the prediction has ended, after n s at most"),
+    Header(
+        description="`wait` or `wait=n`: answer when the prediction has ended, after n s at most",
+    ),
 ]
 CancelAfter = Annotated[
     str | None,
-    Header(description="`30s`, `5m` or `1h`: cancel the prediction if it has not ended by then"),
+    Header(
+        description="`30s`, `5m` or `1h`: cancel the prediction if it has not ended by then",
+        json_schema_extra={"pattern": "^([1-9][0-9]{0,3}s|[1-9][0-9]{0,2}m|([1-9]|1[0-9]|2[0-4])h)$"},
+    ),
 ]
 Id = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$")]
 IdempotencyKey = Annotated[
     str | None,
-    Header(description="Best a UUID. The same key and body are one create, for as long as its result lives"),
+    Header(
+        description="Best a UUID. The same key and body are one create, for as long as its result lives",
+        json_schema_extra={"pattern": "^[!#-~]{1,255}$"},
+    ),
 ]
 ModelName = Annotated[str, Path(pattern="^[A-Za-z0-9_. -]{1,200}$", description="A registered model")]
 #: The answers of every create.
 _CREATED: dict[int | str, dict[str, Any]] = {
     202: {"model": PredictionObject, "description": "Accepted; read it at Location"},
-    **documented(400, 401, 403, 413, 422, 429, 503),
+    **documented(400, 401, 403, 408, 413, 422, 429, 503),
 }
 
 
@@ -167,7 +178,13 @@ async def put(request: Request, id: Id, prefer: Prefer = None, cancel_after: Can
 )
 async def created(
     request: Request,
-    cursor: Annotated[str | None, Query(description="From `next` or `previous` of a page")] = None,
+    cursor: Annotated[
+        str | None,
+        Query(
+            description="From `next` or `previous` of a page",
+            json_schema_extra={"pattern": listing.CURSOR_PATTERN},
+        ),
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     status: Status | None = None,
     label: Annotated[str | None, Query(max_length=200)] = None,
@@ -237,13 +254,16 @@ async def _checked(request: Request, body: CreatePrediction, cancel_after: str |
         raise InvalidRequest(problem, [{"detail": problem, "pointer": "#/input/text"}])
     if body.webhook is not None:
         guard.check_url(body.webhook, http=app.settings.webhook_http)
+    calls = wanted_calls(body.webhook, body.webhook_events_filter)
     return NewPrediction(
         id=new_id(),
         model=model,
         input=_encode(body.input.model_dump(exclude_unset=True)),
         lane=Lane.EXPLAIN if body.input.explain else Lane(body.priority),
         cancel_after=preferences.cancel_after(cancel_after),
-        webhook=body.webhook,
+        webhook=calls.at_end,
+        webhook_if=calls.only_if,
+        webhook_start=calls.at_start,
         metadata="" if body.metadata is None else _encode(body.metadata),
         owner=asking.owner,
         quota=asking.quota,
@@ -267,11 +287,8 @@ async def _check_version(app: Services, model: str, version: str) -> None:
 
 
 def quota_headers(allowance: Allowance, quota: int | None) -> dict[str, str]:
-    """Return ``RateLimit`` and ``RateLimit-Policy`` (draft-ietf-httpapi-ratelimit-headers-10)."""
-    return {
-        "RateLimit": f'"predictions";r={allowance.left};t={allowance.resets_s}',
-        "RateLimit-Policy": f'"predictions";q={quota};w={QUOTA_WINDOW_S}',
-    }
+    """Return what tells a client of its quota."""
+    return rate_limit(allowance.left, allowance.resets_s, quota)
 
 
 def _answer(request: Request, record: Record, status: int, patience: timedelta | None) -> Response:

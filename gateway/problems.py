@@ -9,12 +9,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from gateway.errors import GatewayError
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+#: Paths of the Open Inference Protocol, whose errors are ``{"error": "..."}``.
+OTHER_PROTOCOL = "/v2"
 
 _TITLES = {404: "Not found", 405: "Method not allowed"}
 _CODES = {404: "not_found", 405: "method_not_allowed"}
@@ -47,19 +50,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of ``app`` as a problem, and say so in its OpenAPI description."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        described = generate()
-        for path in described["paths"].values():
-            for operation in path.values():
-                for status, response in operation["responses"].items():
-                    if status >= "400" and "application/json" in response.get("content", {}):
-                        response["content"] = {MEDIA_TYPE: response["content"]["application/json"]}
-        return described
-
-    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way
+    """Answer every error of ``app`` as a problem."""
     for kind in (GatewayError, RequestValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, _answered)
 
@@ -89,7 +80,17 @@ def _http(request: Request, error: HTTPException) -> JSONResponse:
     status = error.status_code
     title = _TITLES.get(status, "Refused")
     headers = dict(error.headers or {})
+    if status == 405:
+        # Starlette names the methods of the first route that fits the path; others may have more.
+        headers["Allow"] = ", ".join(_methods(request.app, request.url.path))
     return _answer(request, status, _CODES.get(status, "refused"), title, str(error.detail), (), headers)
+
+
+def _methods(app: FastAPI, path: str) -> list[str]:
+    """Return what may be asked of a path, as the description says."""
+    described: Mapping[str, Mapping[str, Any]] = app.openapi()["paths"]
+    found = [operations for place, operations in described.items() if compile_path(place)[0].match(path)]
+    return sorted({method.upper() for operations in found for method in operations}) or ["GET"]
 
 
 def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -138,6 +139,9 @@ def _answer(
     problems: Sequence[Mapping[str, str]] = (),
     headers: dict[str, str] | None = None,
 ) -> JSONResponse:
+    if request.url.path.startswith(OTHER_PROTOCOL):
+        # It knows no 422.
+        return JSONResponse({"error": detail}, 400 if status == 422 else status, headers)
     body = {
         "type": "about:blank",
         "title": title,

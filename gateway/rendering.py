@@ -24,7 +24,8 @@ def prediction_json(record: Record, base_url: str) -> str:
     created, started, completed = get("created_at"), get("started_at"), get("completed_at")
     return (
         f'{{"id":{quoted(record["id"])},"model":{quoted(record["model"])},'
-        f'"version":{_text(get("version"))},"status":"{record["status"]}",'
+        # The released Python client of Replicate takes no null here.
+        f'"version":{quoted(get("version") or "")},"status":"{record["status"]}",'
         f'"input":{record["input"]},"output":{get("output") or "null"},'
         f'"error":{_text(get("error"))},"error_code":{_text(get("error_code"))},'
         f'"cancel_reason":{_text(get("cancel_reason"))},'
@@ -36,9 +37,14 @@ def prediction_json(record: Record, base_url: str) -> str:
         f'"created_at":{_time(created)},"started_at":{_time(started)},"completed_at":{_time(completed)},'
         f'"expires_at":{_time(_expiry(completed))},'
         f'"attempts":{get("attempts") or "0"},"metadata":{get("metadata") or "null"},'
+        f'"feedback":{_feedback(get("feedback"), get("feedback_source"), get("feedback_at"))},'
         f'"urls":{{"get":{quoted(url)},"cancel":{quoted(url + "/cancel")},"stream":{quoted(url + "/stream")},'
         f'"web":{quoted(base_url + "/?prediction=" + record["id"])}}}}}'
     )
+
+
+def _feedback(label: str | None, source: str | None, at: str | None) -> str:
+    return f'{{"label":{quoted(label)},"source":{_text(source)},"at":{_time(at)}}}' if label else "null"
 
 
 def _text(value: str | None) -> str:

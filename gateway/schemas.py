@@ -52,7 +52,19 @@ class CreatePrediction(BaseModel):
     webhook: Annotated[
         str | None, Field(max_length=2000, description="Called with the prediction when it has ended")
     ] = None
+    webhook_events_filter: Annotated[
+        list[Literal["start", "output", "logs", "completed"]] | None,
+        Field(
+            min_length=1,
+            max_length=4,
+            description="When to call the webhook: when the prediction starts, has an output, has ended "
+            "(the default). There are no logs",
+        ),
+    ] = None
     metadata: Annotated[dict[str, Any] | None, Field(description="Yours; given back as it came")] = None
+    stream: Annotated[
+        bool | None, Field(description="Replicate's clients send it; every prediction can be streamed")
+    ] = None
 
     @field_validator("metadata")
     @classmethod
@@ -106,12 +118,31 @@ class Urls(BaseModel):
     web: str
 
 
+class Feedback(BaseModel):
+    """What a text really says."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    label: Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f]+$", examples=["negative"])]
+    source: Annotated[
+        str | None, Field(pattern="^[A-Za-z0-9._:/@-]{1,100}$", description="Who says so: a name, no text")
+    ] = None
+
+
+class FeedbackObject(BaseModel):
+    """The newest feedback on a prediction."""
+
+    label: str
+    source: str | None
+    at: str
+
+
 class PredictionObject(BaseModel):
     """One prediction, as it is now. A superset of Replicate's."""
 
     id: str
     model: str
-    version: Annotated[str | None, Field(description="The registry version that made the output")]
+    version: Annotated[str, Field(description="The registry version that made the output; empty before")]
     status: Status
     input: dict[str, Any]
     output: Output | None
@@ -127,6 +158,7 @@ class PredictionObject(BaseModel):
     expires_at: Annotated[str | None, Field(description="It can be read until then")]
     attempts: int
     metadata: dict[str, Any] | None
+    feedback: FeedbackObject | None
     urls: Urls
 
 
@@ -136,6 +168,91 @@ class PredictionList(BaseModel):
     previous: str | None
     next: str | None
     results: list[PredictionObject]
+
+
+class BatchOptions(BaseModel):
+    """What holds for all rows of a batch; parameters of the address, because the body is the rows."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: Annotated[str | None, Field(max_length=200, description="A registered model")] = None
+    priority: Annotated[
+        Literal["high", "default", "bulk"], Field(description="Who goes first when many wait")
+    ] = "bulk"
+    explain: Annotated[bool, Field(description="Say which words made each answer")] = False
+    top_k: Annotated[int | None, Field(ge=1, le=1000, description="List so many labels, not all")] = None
+    truncate: Annotated[bool, Field(description="Read the beginning of a long text, or fail it")] = True
+    webhook: Annotated[
+        str | None, Field(max_length=2000, description="Called with the batch when all rows have ended")
+    ] = None
+    metadata: Annotated[
+        str | None, Field(max_length=2000, description="A JSON object of yours; given back as it came")
+    ] = None
+
+    @field_validator("metadata")
+    @classmethod
+    def _is_object(cls, metadata: str | None) -> str | None:
+        if metadata is None:
+            return None
+        try:
+            said = json.dumps(read := json.loads(metadata), ensure_ascii=False, allow_nan=False)
+            said.encode()
+        except (ValueError, RecursionError):
+            raise ValueError("Metadata must be a JSON object") from None
+        if not isinstance(read, dict):
+            raise ValueError("Metadata must be a JSON object")  # noqa: TRY004 - pydantic's word for it
+        return said
+
+
+class BatchRow(BaseModel):
+    """A row that says more than its text; a bare string is a row, too."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Annotated[str, Field(min_length=1, examples=["Two hours late and nobody told us why."])]
+    id: Annotated[str | int | None, Field(description="Yours; stands in the row's result")] = None
+    metadata: dict[str, Any] | None = None
+
+
+class BatchCounts(BaseModel):
+    """How many rows have come to what; a row that is no text has failed."""
+
+    total: int
+    succeeded: int
+    failed: int
+    canceled: int
+    open: int
+
+
+class BatchUrls(BaseModel):
+    """Where to go next."""
+
+    get: str
+    results: str
+    cancel: str
+
+
+class BatchObject(BaseModel):
+    """Many texts of one request, as they are now."""
+
+    id: str
+    status: Literal["receiving", "processing", "completed", "canceled"]
+    model: str
+    counts: BatchCounts
+    progress: Annotated[float, Field(ge=0, le=1, description="Share of the rows that have ended")]
+    created_at: str
+    completed_at: str | None
+    expires_at: str | None
+    metadata: dict[str, Any] | None
+    urls: BatchUrls
+
+
+class BatchList(BaseModel):
+    """A page of batches, newest first; follow the addresses to the pages beside it."""
+
+    previous: str | None
+    next: str | None
+    results: list[BatchObject]
 
 
 class AlertObject(BaseModel):

@@ -7,10 +7,15 @@ from fastapi import Request
 from redis.asyncio import Redis
 
 from gateway.admission import Admission
+from gateway.batches.store import Batches
+from gateway.catalog import Catalog
 from gateway.metrics import Metrics
 from gateway.settings import Settings
 from gateway.store import Store
+from gateway.streams.watching import Streams
 from gateway.waiting import Waiters
+from gateway.webhooks.deliveries import Journal
+from gateway.webhooks.endpoints import Endpoints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,8 +26,13 @@ class Services:
     redis: "Redis"
     admissions: Mapping[str, Admission]
     waiters: Waiters
+    streams: Streams
     store: Store
+    batches: Batches
+    endpoints: Endpoints
+    journal: Journal
     metrics: Metrics
+    catalog: Catalog
 
 
 def base_url_of(request: Request) -> str:

@@ -1,15 +1,29 @@
 """What an operator can set, read once in ``__main__`` from the environment."""
 
+import re
+from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from contract.registry import DEFAULT_MODEL, MODEL_OWNER
 from gateway.errors import UnknownModel
 
 Network = IPv4Network | IPv6Network
+
+
+def _from_seconds(value: object) -> object:
+    """Turn ``10`` as the environment gives it into a number: pydantic reads text as ISO 8601 only."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+#: ``10`` (seconds) or ``PT10S``.
+Duration = Annotated[timedelta, BeforeValidator(_from_seconds)]
 
 
 class Settings(BaseSettings):
@@ -20,6 +34,14 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     redis_url: Annotated[str, Field(validation_alias="REDIS_URL")] = "redis://127.0.0.1:6379/0"
+    #: Where ``/v1/models`` looks models up; predictions do without it.
+    mlflow_tracking_uri: Annotated[str, Field(validation_alias="MLFLOW_TRACKING_URI")] = (
+        "http://127.0.0.1:5000"
+    )
+    #: How to log in there, by the names that MLflow's own client reads.
+    mlflow_token: Annotated[SecretStr, Field(validation_alias="MLFLOW_TRACKING_TOKEN")] = SecretStr("")
+    mlflow_username: Annotated[str, Field(validation_alias="MLFLOW_TRACKING_USERNAME")] = ""
+    mlflow_password: Annotated[SecretStr, Field(validation_alias="MLFLOW_TRACKING_PASSWORD")] = SecretStr("")
     #: The registered model that answers where a request names none.
     model: str = DEFAULT_MODEL
     #: Further registered models, as a comma-separated list; each has queues and workers of its own.
@@ -32,6 +54,18 @@ class Settings(BaseSettings):
     text_limit: Annotated[int, Field(ge=1)] = 100_000
     #: Largest body, in bytes; a larger one is refused before it is read whole.
     body_limit: Annotated[int, Field(ge=1)] = 2**20
+    #: Rows that one batch may have, and its largest body in bytes; larger ones are refused with 413.
+    batch_rows: Annotated[int, Field(ge=1, le=1_000_000)] = 100_000
+    batch_size: Annotated[int, Field(ge=1)] = 2**28
+    #: How long a batch waits, unread, for room in a full queue before it is refused with 503.
+    batch_patience: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(seconds=30)
+    #: How long a request's head may take, and how long the rest of a body; then 408, and the connection ends.
+    head_patience: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(seconds=10)
+    body_patience: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(seconds=10)
+    #: Connections at the same time; one more is answered with 503.
+    connections: Annotated[int, Field(ge=1)] = 20_000
+    #: Other sites whose pages may ask, as comma-separated origins (``https://example.com``), or ``*``.
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     #: Where clients reach us, for the URLs in webhooks; by default what the gateway binds.
     public_url: str | None = None
     #: Addresses that a webhook may reach although they are not public, as comma-separated CIDR blocks.
@@ -51,6 +85,16 @@ class Settings(BaseSettings):
         if isinstance(value, str):
             return tuple(ip_network(block.strip()) for block in value.split(",") if block.strip())
         return value
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _origins(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        origins = tuple(origin.strip() for origin in value.split(",") if origin.strip())
+        if not all(origin == "*" or re.fullmatch(r"https?://[^/\s]+", origin) for origin in origins):
+            raise ValueError("use origins like https://example.com, without a path or a slash at the end")
+        return origins
 
     @field_validator("otlp_endpoint")
     @classmethod

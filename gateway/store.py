@@ -1,7 +1,8 @@
 """Predictions and alerts as they lie in Redis: reading them, and ending one that is canceled."""
 
 import functools
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -39,7 +40,7 @@ LOOKED_AT = 5_000
 ENDED_AT_ONCE = 500
 
 
-def _or_unavailable(call: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+def or_unavailable(call: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
     """Turn a silent Redis into what a client can be told."""
 
     @functools.wraps(call)
@@ -60,7 +61,7 @@ class Store:
         cancel = files("gateway").joinpath("lua", "cancel.lua").read_text("utf-8")
         self._cancel = redis.register_script(TERMINAL + cancel)
 
-    @_or_unavailable
+    @or_unavailable
     async def prediction(self, id: str, owner: str) -> Record:
         """Return one prediction of this owner.
 
@@ -75,22 +76,26 @@ class Store:
             raise PredictionNotFound(f"There is no prediction {id!r}; results are kept for 24 hours.")
         return cast("Record", {**fields, "id": id})
 
-    @_or_unavailable
-    async def created(self, owner: str, cursor: Cursor | None, wanted: Filter, limit: int) -> Page:
+    @or_unavailable
+    async def created(self, owner: str, cursor: Cursor | None, wanted: Filter, limit: int) -> Page[Record]:
         """Return a page of what an owner created, looking at ``LOOKED_AT`` predictions at most."""
         place, is_newer = (cursor.entry, cursor.is_newer) if cursor else ("+", False)
         found: list[tuple[str, Record]] = []
         looked, is_end = 0, False
-        while len(found) < limit and looked < LOOKED_AT and not is_end:
-            entries = await self._entries(owner, place, limit, is_newer=is_newer)
+        # One more than asked for, to know whether there is another page.
+        while len(found) <= limit and looked < LOOKED_AT and not is_end:
+            entries = await self._entries(owner, place, limit + 1, is_newer=is_newer)
             records = await self._records([fields["id"] for _, fields in entries])
             for (entry, _), record in zip(entries, records, strict=True):
                 place, looked = entry, looked + 1
                 if record is not None and wanted.takes(record):
                     found.append((entry, record))
-                    if len(found) == limit:
+                    if len(found) > limit:
                         break
-            is_end = len(entries) < limit and len(found) < limit
+            is_end = len(entries) <= limit and len(found) <= limit
+        if len(found) > limit:
+            found.pop()
+            place = found[-1][0]
         if is_newer:
             found.reverse()
         # On the side we came from there is more; on the other side, unless we saw the end.
@@ -122,16 +127,20 @@ class Store:
             for id, fields in zip(ids, found, strict=True)
         ]
 
-    @_or_unavailable
-    async def serving(self, model: str) -> set[str]:
-        """Return the versions that workers hold now."""
+    @or_unavailable
+    async def holders(self, model: str) -> Mapping[str, int]:
+        """Return the versions that workers hold now, and how many hold each."""
         registered: set[Any] = await self._redis.smembers(keys.workers(model))
         pipeline = self._redis.pipeline(transaction=False)
         for worker in registered:
             pipeline.hget(worker, keys.SERVING)
-        return {version for version in await pipeline.execute() if version} if registered else set()
+        return Counter(version for version in await pipeline.execute() if version) if registered else {}
 
-    @_or_unavailable
+    async def serving(self, model: str) -> set[str]:
+        """Return the versions that workers hold now."""
+        return set(await self.holders(model))
+
+    @or_unavailable
     async def cancel(self, id: str, owner: str) -> Record:
         """End one prediction as canceled, if it has not ended; return it either way.
 
@@ -142,7 +151,12 @@ class Store:
         await self._end(CANCELED_BY_CLIENT, id)
         return await self.prediction(id, owner)
 
-    @_or_unavailable
+    @or_unavailable
+    async def give_up(self, ids: Sequence[str]) -> None:
+        """End those of these predictions as canceled that have not ended."""
+        await self._end(CANCELED_BY_CLIENT, *ids)
+
+    @or_unavailable
     async def cancel_overdue(self) -> int:
         """End those whose deadline is past as canceled; return how many, at most ``ENDED_AT_ONCE``."""
         return await self._end(CANCELED_BY_DEADLINE)
@@ -151,7 +165,7 @@ class Store:
         canceled: int = await self._cancel(args=[reason, ENDED_AT_ONCE, *ids])
         return canceled
 
-    @_or_unavailable
+    @or_unavailable
     async def alerts(self, most: int) -> list[Alert]:
         """Return the newest alerts, newest first."""
         ids = cast("list[str]", await self._redis.zrevrange(keys.ALERTS, 0, most - 1))
@@ -160,13 +174,13 @@ class Store:
             pipeline.hgetall(keys.alert(id))
         return [Alert.from_hash(fields) for fields in await pipeline.execute() if fields] if ids else []
 
-    @_or_unavailable
+    @or_unavailable
     async def ready_workers(self, model: str) -> int:
         """Return how many workers hold the model now. A registered worker is a ready one."""
         registered: set[Any] = await self._redis.smembers(keys.workers(model))
         return int(await self._redis.exists(*registered)) if registered else 0
 
-    @_or_unavailable
+    @or_unavailable
     async def waiting(self, model: str) -> dict[Lane, Waiting]:
         """Return what waits in each of the model's queues."""
         now, _ = await self._redis.time()

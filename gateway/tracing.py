@@ -6,7 +6,7 @@ prediction's record carries on: the worker's spans and those of the webhook are 
 hold names, ids and numbers: never a text, and no path or query of any URL, where people put texts too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -18,7 +18,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contract import jobs
-from gateway.admission import Admission, Admitted, NewPrediction
+from gateway.admission import Admission, Admitted, NewPrediction, Taken
 
 #: Asked every few seconds by whoever watches us; nobody looks for them in a trace.
 UNTRACED = frozenset({"/livez", "/readyz", "/metrics"})
@@ -67,19 +67,31 @@ class TracedAdmission(Admission):
 
     async def admit(self, new: NewPrediction) -> Admitted:
         """Store and enqueue one prediction within the span of its publishing."""
+        with self._publishing(new, {"messaging.message.id": new.id}) as trace:
+            return await super().admit(replace(new, trace=trace))
+
+    async def admit_many(self, news: Sequence[NewPrediction]) -> Taken:
+        """Store and enqueue the rows of a batch within one span, which all of them carry on."""
+        with self._publishing(
+            news[0], {"messaging.message.id": news[0].batch, "messaging.batch.message_count": len(news)}
+        ) as trace:
+            return await super().admit_many([replace(new, trace=trace) for new in news])
+
+    @contextmanager
+    def _publishing(self, new: NewPrediction, attributes: dict[str, str | int]) -> Iterator[str]:
+        """The span of a publishing; gives what its predictions carry on."""
         queue = jobs.queue_name(new.model, new.lane)
-        attributes = {
+        attributes |= {
             "messaging.system": "redis",
             "messaging.destination": queue,  # the older name, which Application Insights reads
             "messaging.destination.name": queue,
             "messaging.operation.name": "publish",
             "messaging.operation.type": "send",
-            "messaging.message.id": new.id,
         }
         with _span(self._tracer, f"publish {new.model}", SpanKind.PRODUCER, attributes):
             carrier: dict[str, str] = {}
             _W3C.inject(carrier)
-            return await super().admit(replace(new, trace=carrier.get("traceparent", "")))
+            yield carrier.get("traceparent", "")
 
 
 class Deliveries:
@@ -121,7 +133,11 @@ class Deliveries:
 
 @contextmanager
 def _span(
-    tracer: Tracer, name: str, kind: SpanKind, attributes: dict[str, str], context: Context | None = None
+    tracer: Tracer,
+    name: str,
+    kind: SpanKind,
+    attributes: Mapping[str, str | int],
+    context: Context | None = None,
 ) -> Iterator[Span]:
     """A span around the block. An error that leaves it is noted by its class: a message may quote a text."""
     with tracer.start_as_current_span(

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from contract import keys
-from contract.events import Event
+from contract.events import Event, EventType
 
 log = logging.getLogger(__name__)
 
@@ -100,6 +100,8 @@ class Waiters:
     def _wake(self, event: Event) -> None:
         if event.fields.get("webhook"):
             self._due()
+        if event.type == EventType.PREDICTION_FEEDBACK:
+            return  # of one that has ended before
         for future in self._futures.pop(event.fields.get("id", ""), ()):
             if not future.done():
                 future.set_result(event)

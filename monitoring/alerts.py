@@ -11,6 +11,7 @@ import redis
 from contract import keys
 from contract.alerts import Alert
 from contract.events import EVENTS_KEPT, EventType
+from contract.scripts import OUTBOX
 
 #: Alerts kept in Redis, the newest by the time they fired.
 ALERTS_KEPT = 1_000
@@ -22,20 +23,23 @@ class AlertBook:
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
         script = files("monitoring").joinpath("lua/record_alert.lua").read_text(encoding="utf-8")
-        self._record = client.register_script(script)
+        self._record = client.register_script(OUTBOX + script)
 
     def record(self, alert: Alert) -> bool:
         """Write an alert that fired, or resolved if ``resolved_at`` is set; return whether it was news.
 
-        Hash, list and event are written in one call, and an alert that is known (or resolved) already is
-        left alone: after any failure it is safe to write it again.
+        Hash, list, event and outbox entries are written in one call, and an alert that is known (or resolved)
+        already is left alone: after any failure it is safe to write it again.
         """
         type = EventType.ALERT_FIRED if alert.resolved_at is None else EventType.ALERT_RESOLVED
         fields = [part for pair in alert.to_hash().items() for part in pair]
         written = self._record(
             keys=[keys.alert(alert.id), keys.ALERTS, keys.EVENTS],
-            args=[type, alert.id, repr(alert.fired_at), ALERTS_KEPT, EVENTS_KEPT, keys.alert(""), *fields],
-        )
+            args=[
+                type, alert.id, repr(alert.fired_at), ALERTS_KEPT, EVENTS_KEPT, keys.alert(""),
+                keys.EVERYBODY, *fields,
+            ],
+        )  # fmt: skip
         return bool(written)
 
     def newest(self, count: int = ALERTS_KEPT) -> list[Alert]:

@@ -1,4 +1,4 @@
-"""Reading the stream of events: by range and from a cursor on, and what a negative result looks like.
+"""Reading the stream of events: by range and from a cursor on, and what each rule reads of an entry.
 
 Knows Redis' stream commands and the contract of an entry; knows nothing of windows and alerts. An entry
 that cannot be read is logged by its id and skipped: one bad writer must not blind the monitor.
@@ -14,6 +14,7 @@ from contract import keys, labels
 from contract.alerts import Alert
 from contract.events import Event, EventType
 from monitoring.errors import MalformedEvent
+from monitoring.refusals import Refused, Serving
 from monitoring.rule import Negative
 from monitoring.window import EntryId
 
@@ -96,6 +97,24 @@ def negative(event: Event) -> Negative | None:
         if event.fields["label"] != labels.NEGATIVE:
             return None
         return Negative(EntryId.parse(event.entry), event.fields["model"])
+    except KeyError as error:
+        raise MalformedEvent(f"the field {error} is missing") from error
+
+
+def told(event: Event) -> Refused | Serving | None:
+    """Return what a worker tells about its model, or None if an event reports something else.
+
+    Raises:
+        MalformedEvent: it lacks a field.
+    """
+    if event.type not in (EventType.MODEL_REFUSED, EventType.MODEL_SERVING):
+        return None
+    entry, fields = EntryId.parse(event.entry), event.fields
+    try:
+        model, version, worker = fields["model"], fields["version"], fields["worker"]
+        if event.type == EventType.MODEL_SERVING:
+            return Serving(entry=entry, model=model, version=version, worker=worker)
+        return Refused(entry=entry, model=model, version=version, worker=worker, reason=fields["reason"])
     except KeyError as error:
         raise MalformedEvent(f"the field {error} is missing") from error
 

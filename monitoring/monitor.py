@@ -6,7 +6,8 @@ Everything follows from the stream and a cursor in Redis. After a start, or afte
 tick, the windows are rebuilt: the entries of one span before the cursor are counted silently, the alerts
 that were open at the cursor are taken over, and the stream is judged again from the cursor on. That gives
 the same alerts with the same ids, and writing a known alert changes nothing. So an alert due while nobody
-watched is fired once, at its true time, and none is fired twice.
+watched is fired once, at its true time, and none is fired twice. A refused model has no window: of that rule,
+the open alerts are all there is to take over.
 """
 
 import logging
@@ -20,9 +21,10 @@ import redis
 from contract import keys
 from contract.alerts import Alert
 from contract.events import EVENTS_KEPT, Event
-from monitoring import events
+from monitoring import events, refusals
 from monitoring.alerts import AlertBook
 from monitoring.errors import MalformedEvent
+from monitoring.refusals import RefusalsRule
 from monitoring.rule import NAME, Negative, NegativesRule, origin
 from monitoring.telemetry import Telemetry
 from monitoring.window import EntryId
@@ -40,9 +42,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Position:
-    """How far the stream has been judged, and the windows at that point."""
+    """How far the stream has been judged, and what the rules knew at that point."""
 
-    rule: NegativesRule
+    negatives: NegativesRule
+    refusals: RefusalsRule
     tail: events.Tail
 
 
@@ -68,20 +71,22 @@ class Monitor:
         # Put back only at the end: a tick that fails leaves no half-judged windows behind.
         position, self._position = self._position or self._restore(now), None
         for event in position.tail.drain():
-            self._handle(event, position.rule)
-        self._write(position.rule.advance(now))
+            self._handle(event, position)
+        self._write(position.negatives.advance(now))
         self._save(now, position.tail.cursor)
         self._position = position
 
-    def _handle(self, event: Event, rule: NegativesRule) -> None:
+    def _handle(self, event: Event, position: _Position) -> None:
         try:
-            negative, alert = events.negative(event), events.alert(event)
+            negative, told, alert = events.negative(event), events.told(event), events.alert(event)
         except MalformedEvent as error:
             _log_malformed(event, error)
             return
         if negative:
             self._telemetry.negative(negative.model)
-            self._write(rule.update(negative))
+            self._write(position.negatives.update(negative))
+        if told:
+            self._write(position.refusals.update(told))
         if alert:
             self._announce(event.type, alert)
 
@@ -106,10 +111,16 @@ class Monitor:
         cursor = EntryId.parse(saved) if saved else window_start(now, self._span)
         self._warn_if_trimmed(cursor)
         past = events.between(self._client, str(window_start(cursor.ms, self._span)), str(cursor))
-        known = [alert for alert in self._book.newest() if alert.rule == NAME and _is_open_at(cursor, alert)]
-        rule = NegativesRule(self._limit, self._span, negatives(past), known)
-        log.info("windows.restored", extra={"cursor": str(cursor), "open_alerts": [a.id for a in known]})
-        return _Position(rule, events.Tail(self._client, str(cursor)))
+        book = self._book.newest()
+        many = [alert for alert in book if alert.rule == NAME and _is_open_at(cursor, alert)]
+        refused = [a for a in book if a.rule == refusals.NAME and refusals.is_open_at(cursor, a)]
+        open_alerts = [alert.id for alert in (*many, *refused)]
+        log.info("windows.restored", extra={"cursor": str(cursor), "open_alerts": open_alerts})
+        return _Position(
+            NegativesRule(self._limit, self._span, negatives(past), many),
+            RefusalsRule(refused),
+            events.Tail(self._client, str(cursor)),
+        )
 
     def _warn_if_trimmed(self, cursor: EntryId) -> None:
         """Say so if the stream has dropped entries that were never judged: that loss is not silent."""

@@ -91,7 +91,7 @@ def _embedded_server() -> Iterator[RedisServer]:
 def redis_url(_embedded_server: RedisServer) -> str:
     """An empty database on the embedded server."""
     with redis.Redis.from_url(_embedded_server.url) as client:
-        client.flushall()
+        client.flushall(asynchronous=True)
     return _embedded_server.url
 
 

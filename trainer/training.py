@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from contract.registry import CHAMPION, DEFAULT_MODEL
+from contract.registry import CHAMPION, DATA_TAG, DEFAULT_MODEL, LABELS_TAG, METRICS_TAG
 from trainer import provenance, tracking
 from trainer.data.files import Columns
 from trainer.errors import BadRequest, ModelUnusable
@@ -118,7 +118,7 @@ def _register(
     )
     tracking.log_evaluation(evaluation, folder)
     uri = tracking.log_model(fitted, facts, folder)
-    return registry.register(uri, {**facts, "barometer.metrics": json.dumps(tracking.metrics(evaluation))})
+    return registry.register(uri, {**facts, METRICS_TAG: json.dumps(tracking.metrics(evaluation))})
 
 
 def _parameters(request: Request, prepared: Prepared) -> dict[str, object]:
@@ -139,14 +139,14 @@ def _facts(request: Request, prepared: Prepared, fitted: Fitted) -> dict[str, st
     """Return what a version tells about itself, as tags."""
     facts = {
         "family": request.family,
-        "labels": json.dumps(fitted.labels, ensure_ascii=False),
         "seed": str(request.seed),
         "data.file_sha256": prepared.source.file.sha256,
-        "data.rows_sha256": prepared.source.rows_sha256,
         "versions": json.dumps(provenance.versions()),
     }
     facts |= {f"code.{name}": value for name, value in provenance.code().items()}
-    return {f"barometer.{name}": value for name, value in facts.items()}
+    named = {f"barometer.{name}": value for name, value in facts.items()}
+    labels = json.dumps(fitted.labels, ensure_ascii=False)
+    return {**named, LABELS_TAG: labels, DATA_TAG: prepared.source.rows_sha256}
 
 
 def _data(source: Source) -> tracking.Data:

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from datetime import timedelta
 
+from worker.announcing import Announcer
 from worker.errors import ModelBroken, ModelUnavailable, NoChampion
 from worker.model import RegisteredModel
 from worker.registry import Version
@@ -30,15 +31,21 @@ class Champion:
     Args:
         poll: how often the alias is looked at.
         stop: ends the waiting for a first model.
+        announcer: tells the others what is refused and what serves.
     """
 
-    def __init__(self, versions: Versions, poll: timedelta, stop: threading.Event) -> None:
+    def __init__(
+        self, versions: Versions, poll: timedelta, stop: threading.Event, announcer: Announcer
+    ) -> None:
         self._versions = versions
         self._poll_s = poll.total_seconds()
         self._stop = stop
+        self._announcer = announcer
         self._current: RegisteredModel | None = None
         self._serving: Version | None = None
         self._refused: Version | None = None
+        # The champion that the others were told to serve here; None again after a refusal.
+        self._told: Version | None = None
         self._failed_fetches = 0
         self._fetch_at = 0.0
         self._trouble = ""
@@ -96,6 +103,7 @@ class Champion:
                 self._refused = None
             elif version != self._refused and time.monotonic() >= self._fetch_at:
                 self._load(version)
+            self._tell(version)
         except NoChampion as error:
             self._report(error)
         except ModelUnavailable as error:
@@ -103,6 +111,8 @@ class Champion:
             self._fall_back()
         else:
             self._recovered()
+        # After the swap: Redis may be slow to answer.
+        self._announcer.send()
 
     def _load(self, version: Version) -> None:
         try:
@@ -114,6 +124,8 @@ class Champion:
         except ModelBroken as error:
             self._refused = version
             self.refusals[error.reason] += 1
+            self._told = None
+            self._announcer.refused(version.number, error.reason)
             log.exception(
                 "model.refused",
                 extra={
@@ -127,6 +139,15 @@ class Champion:
         else:
             self._failed_fetches, self._refused = 0, None
             self._swap(version, model)
+
+    def _tell(self, champion: Version) -> None:
+        """Tell that the champion serves: once, and once more when the alias is back from a refused version.
+
+        The last good version, served in a champion's place, is not told: it makes no refusal good.
+        """
+        if champion == self._serving != self._told:
+            self._told = champion
+            self._announcer.serving(champion.number)
 
     def _fall_back(self) -> None:
         """Serve the last good version of this host, if nothing serves yet."""

@@ -156,7 +156,7 @@ class Queue:
         ]  # fmt: skip
         for name, share in shares.items():
             arguments += [name, share]
-        return [keys.doorbell(self.model), keys.LEASES, keys.backlog(self.model)], arguments
+        return [keys.doorbell(self.model), keys.LEASES, keys.backlog(self.model), keys.OUTBOX], arguments
 
     def _committing(self, batch: Batch) -> tuple[list[Any], list[Any]]:
         """Return keys and arguments of commit.lua."""

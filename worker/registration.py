@@ -18,15 +18,23 @@ from worker.queue import LEASE
 PRESENCE = LEASE + timedelta(seconds=4)
 
 
+def new_name() -> str:
+    """Return a name for the worker that this process is: no other ever had it."""
+    return f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(3)}"
+
+
 class Registration:
     """This worker's entry in RQ's registry of workers; a registered worker has a model and is ready.
 
     Args:
         version: returns the version that serves now, for people to see.
+        name: the worker's, if it has been used already.
     """
 
-    def __init__(self, redis_url: str, queues: Sequence[str], version: Callable[[], str]) -> None:
-        self.name = f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(3)}"
+    def __init__(
+        self, redis_url: str, queues: Sequence[str], version: Callable[[], str], name: str | None = None
+    ) -> None:
+        self.name = name or new_name()
         self._version = version
         self._redis = Redis.from_url(redis_url)
         self._worker = SimpleWorker(

@@ -11,13 +11,14 @@ from redis import Redis
 
 import telemetry
 from contract import jobs
-from worker import threads
+from worker import announcing, threads
+from worker.announcing import Announcer
 from worker.champion import Champion
 from worker.heartbeat import Heartbeat
 from worker.loop import Loop
 from worker.metrics import Metrics, ModelFigures
 from worker.queue import Queue
-from worker.registration import Registration
+from worker.registration import Registration, new_name
 from worker.settings import Settings
 from worker.tracing import TracedMetrics
 from worker.versions import versions
@@ -56,7 +57,9 @@ def run(settings: Settings) -> None:
     traces = telemetry.connect("barometer-worker", *settings.traces_to)
     signals = Signals()
     threads.limit(settings.threads)
-    champion = Champion(versions(settings, signals.stop), settings.alias_poll, signals.stop)
+    name = new_name()
+    announcer = Announcer(announcing.connect(settings.redis_url), settings.model, name)
+    champion = Champion(versions(settings, signals.stop), settings.alias_poll, signals.stop, announcer)
     if champion.wait() is None:
         return
     champion.follow()
@@ -66,7 +69,7 @@ def run(settings: Settings) -> None:
     if settings.metrics_port:
         start_http_server(settings.metrics_port, "127.0.0.1", metrics.registry)
     registration = Registration(
-        settings.redis_url, jobs.queue_names(settings.model), lambda: champion.current().version
+        settings.redis_url, jobs.queue_names(settings.model), lambda: champion.current().version, name
     )
     redis = Redis.from_url(settings.redis_url, decode_responses=True)
     queue = Queue(redis, settings.model, registration.name)

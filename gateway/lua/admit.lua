@@ -7,7 +7,7 @@ local idempotency_prefix, quota_prefix, batch_prefix = ARGV[5], ARGV[6], ARGV[7]
 local model, most, largest, today = ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10]), ARGV[11]
 local timeout, description, retention, quota_window = ARGV[12], ARGV[13], tonumber(ARGV[14]), tonumber(ARGV[15])
 -- Then how many queues the model has, and their names; then so many arguments a prediction.
-local lanes, EACH = tonumber(ARGV[16]), 14
+local lanes, EACH = tonumber(ARGV[16]), 16
 
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
@@ -43,6 +43,7 @@ for i = 17 + lanes, #ARGV, EACH do
   local webhook, metadata, weight = ARGV[i + 4], ARGV[i + 5], tonumber(ARGV[i + 6])
   local deadline, trace, owner, batch = ARGV[i + 7], ARGV[i + 8], ARGV[i + 9], ARGV[i + 10]
   local idempotency, fingerprint, quota = ARGV[i + 11], ARGV[i + 12], ARGV[i + 13]
+  local webhook_if, webhook_start = ARGV[i + 14], ARGV[i + 15]
   local key = prediction_prefix .. id
   local answer, has_quota, left, resets = '', quota ~= '', 0, 0
   local created_at = redis.call('HGET', key, 'created_at')
@@ -63,7 +64,7 @@ for i = 17 + lanes, #ARGV, EACH do
   else
     if has_quota then left, resets = spend(owner, tonumber(quota)) end
     if left < 0 then
-      answer = 'spent ' .. resets
+      answer = 'spent ' .. resets .. ' ' .. quota
     else
       answer = has_quota and stamp .. ' ' .. left .. ' ' .. resets or stamp
       local record = {'v', '1', 'status', 'starting', 'attempts', '0', 'model', model, 'created_at', stamp,
@@ -71,6 +72,14 @@ for i = 17 + lanes, #ARGV, EACH do
       if trace ~= '' then
         record[#record + 1] = 'trace'
         record[#record + 1] = trace
+      end
+      if webhook_if ~= '' then
+        record[#record + 1] = 'webhook_if'
+        record[#record + 1] = webhook_if
+      end
+      if webhook_start ~= '' then
+        record[#record + 1] = 'webhook_start'
+        record[#record + 1] = webhook_start
       end
       if deadline ~= '' then
         local ends = string.format('%.6f', now + tonumber(deadline))

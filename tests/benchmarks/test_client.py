@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -13,13 +14,18 @@ from benchmarks.client import Load
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers with the text it was given as the label; refuses an empty one."""
+    """Answers with the text it was given as the label; refuses an empty one, thinks about a hard one.
+
+    Hangs up on a connection that rests for 0.2 s, as servers do after some seconds.
+    """
 
     protocol_version = "HTTP/1.1"
+    timeout = 0.2
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         text = body["input"]["text"]
+        time.sleep(0.6 if text == "hard" else 0)
         answer = json.dumps({"id": "7", "output": {"label": text, "scores": [{"label": "other"}]}}).encode()
         self.server.prefer.append(self.headers["Prefer"])  # type: ignore[attr-defined]
         self.send_response(200 if text else 422)
@@ -56,6 +62,19 @@ def test_every_request_is_answered_and_the_warm_up_is_not_counted(server: Thread
     measured = client.measure(load(server, ["a", "b"], labels=["a", "b"]))
     assert (len(measured.latencies_ms), measured.statuses, measured.wrong) == (20, {"200": 24}, 0)
     assert set(server.prefer) == {"wait"}
+
+
+def test_a_server_may_hang_up_on_a_connection_that_has_nothing_to_say(server: ThreadingHTTPServer) -> None:
+    """One waits for the hard text, in the warm-up or at the end, while the others are done."""
+    for texts in (["hard", *"abcdefgh"], [*"abcdefgh", "hard"]):
+        measured = client.run(load(server, texts, warm_up=3, requests=6))
+        assert (len(measured.latencies_ms), measured.statuses) == (6, {"200": 9})
+
+
+def test_the_clock_runs_from_the_last_answer_of_the_warm_up(server: ThreadingHTTPServer) -> None:
+    begun = time.perf_counter()
+    measured = client.measure(load(server, ["hard", "a"], connections=1, warm_up=1, requests=1))
+    assert time.perf_counter() - begun - measured.wall_s >= 0.6
 
 
 def test_an_answer_that_belongs_to_another_text_is_wrong(server: ThreadingHTTPServer) -> None:

@@ -78,7 +78,7 @@ def _apart() -> Iterator[RedisServer]:
 def apart_url(_apart: RedisServer) -> str:
     """An empty database that the shared gateway does not see."""
     with redis.Redis.from_url(_apart.url) as client:
-        client.flushall()
+        client.flushall(asynchronous=True)
     return _apart.url
 
 

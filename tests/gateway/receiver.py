@@ -1,5 +1,6 @@
 """A webhook receiver on loopback that answers as it is told and remembers what it got."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Iterator
@@ -17,12 +18,18 @@ class Received:
 
 @dataclass(slots=True)
 class Receiver:
-    """``answers`` are used up one a request, then 204; an answer is a status and headers."""
+    """``answers`` are used up one a request, then 204; an answer is a status and headers, ``said`` its body.
+
+    ``echoes``: the body is what came. ``never_ends``: more of it comes for as long as anybody listens.
+    """
 
     url: str
     answers: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
     hang_s: float = 0
+    said: bytes = b""
+    echoes: bool = False
+    never_ends: bool = False
 
 
 class _Server(ThreadingHTTPServer):
@@ -35,7 +42,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         receiver = self.server.receiver
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.rfile.read(length := int(self.headers["Content-Length"]))
+        if len(body) < length:
+            return  # its sender was killed in the middle of it
         receiver.received.append(Received({k.lower(): v for k, v in self.headers.items()}, body, time.time()))
         time.sleep(receiver.hang_s)
         status, headers = receiver.answers.pop(0) if receiver.answers else (204, {})
@@ -43,6 +52,11 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
+        with contextlib.suppress(ConnectionError):
+            self.wfile.write(body if receiver.echoes else receiver.said)
+            while receiver.never_ends:
+                self.wfile.write(b"more")
+                time.sleep(0.05)
 
     def log_message(self, *_: object) -> None:
         pass

@@ -6,7 +6,7 @@ import httpcore2
 import pytest
 
 from gateway.errors import WebhookRefused
-from gateway.guard import AddressRefused, GuardedBackend, check_url, is_allowed
+from gateway.webhooks.guard import AddressRefused, GuardedBackend, check_url, is_allowed
 from tests.gateway.receiver import receiving
 
 
@@ -67,3 +67,77 @@ def test_plain_http_only_where_it_is_allowed() -> None:
     check_url("http://example.com/hook", http=True)
     with pytest.raises(WebhookRefused):
         check_url("http://example.com/hook", http=False)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1.", "localhost.", "0300.0250.0.1", "0xa9fea9fe", "2852039166", "0xa9.0376.169.254", "0",
+        "[::ffff:a9fe:a9fe]", "[::7f00:1]", "[64:ff9b::a9fe:a9fe]", "[64:ff9b:1::1]", "[2002:7f00:1::]",
+        "[2002:a9fe:a9fe::1]", "[2001:0:7f00:1::]", "[fec0::1]", "[ff02::1]", "[fd00:ec2::254]",
+        "168.63.129.16", "100.100.100.200", "255.255.255.255", "240.0.0.1", "198.18.0.1",
+    ],
+)  # fmt: skip
+async def test_no_disguise_helps_an_inner_address(host: str) -> None:
+    with receiving() as receiver:
+        port = receiver.url.split(":")[2].split("/")[0]
+        with pytest.raises(httpcore2.ConnectError) as refused:
+            await post(f"http://{host}:{port}/hook")
+        assert not receiver.received
+        assert host.strip("[].") not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://１２７.0.0.1/", "https://127。0。0。1/", "https://ⓛocalhost/", "https://[fe80::1%25lo]/",
+        "https://[fe80::1%eth0]/", "https://example.com\\@127.0.0.1/", "https://@127.0.0.1/",
+        "https://example.com@127.0.0.1/", "https://127.0.0.1%2f@example.com/", "https://exam%70le.com/",
+        "https://example.com/\u202e", "https://example.com:80:80/", "//127.0.0.1/",
+    ],
+)  # fmt: skip
+def test_what_two_readers_read_differently_is_refused_at_once(url: str) -> None:
+    with pytest.raises(WebhookRefused) as refused:
+        check_url(url, http=True)
+    assert "127" not in refused.value.detail
+
+
+class Rebinding:
+    """A name that is public when it is looked at, and inside when it is looked at again."""
+
+    def __init__(self, *answers: list[str]) -> None:
+        self.answers, self.asked = list(answers), 0
+
+    async def __call__(self, host: str, port: int) -> list[str]:
+        self.asked += 1
+        return self.answers.pop(0)
+
+
+async def connect(resolve: Rebinding, port: int, allowed: str) -> None:
+    backend = GuardedBackend([ip_network(allowed)], resolve)
+    stream = await backend.connect_tcp("rebinds.example", port, timeout=2)
+    await stream.aclose()
+
+
+async def test_a_name_is_resolved_once_and_the_connection_goes_to_what_was_checked() -> None:
+    with receiving() as receiver:
+        port = int(receiver.url.split(":")[2].split("/")[0])
+        name = Rebinding(["127.0.0.2"], ["127.0.0.1"])
+        # The receiver listens on 127.0.0.1 alone: a second look would reach it.
+        with pytest.raises(httpcore2.ConnectError):
+            await connect(name, port, "127.0.0.2/32")
+        assert name.asked == 1
+
+
+async def test_one_inner_address_among_public_ones_is_one_too_many() -> None:
+    with pytest.raises(AddressRefused):
+        await connect(Rebinding(["93.184.216.34", "10.0.0.1"]), 9, "127.0.0.1/32")
+
+
+async def test_a_name_that_turns_inside_is_refused_at_its_next_connection() -> None:
+    with receiving() as receiver:
+        port = int(receiver.url.split(":")[2].split("/")[0])
+        name = Rebinding(["127.0.0.1"], ["169.254.169.254"])
+        await connect(name, port, "127.0.0.1/32")
+        with pytest.raises(AddressRefused):
+            await connect(name, port, "127.0.0.1/32")

@@ -71,7 +71,7 @@ def test_the_documentation_comes_from_this_machine_alone(gateway: Gateway) -> No
 def test_the_description_knows_every_status_that_predictions_answer(gateway: Gateway) -> None:
     paths = gateway.http.get("/openapi.json").json()["paths"]
     assert set(paths["/v1/predictions"]["post"]["responses"]) == {
-        "201", "202", "400", "401", "403", "413", "422", "429", "503",
+        "201", "202", "400", "401", "403", "408", "413", "422", "429", "503",
     }  # fmt: skip
     assert set(paths["/v1/predictions/{id}"]["get"]["responses"]) == {
         "200", "400", "401", "403", "404", "410", "422", "503",

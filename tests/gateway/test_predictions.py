@@ -21,7 +21,7 @@ def test_create_answers_202_and_where_to_look(gateway: Gateway) -> None:
     body = answer.json()
     assert re.fullmatch(r"[0-9a-f]{26}", body["id"])
     assert answer.headers["Location"] == f"{gateway.url}/v1/predictions/{body['id']}" == body["urls"]["get"]
-    assert (body["status"], body["output"], body["error"], body["version"]) == ("starting", None, None, None)
+    assert (body["status"], body["output"], body["error"], body["version"]) == ("starting", None, None, "")
     assert (body["input"], body["metadata"]) == ({"text": FINE}, {"order": 7})
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", body["created_at"])
 
@@ -96,9 +96,9 @@ def test_waiting_costs_redis_no_commands(gateway: Gateway, redis_url: str) -> No
         time.sleep(0.2)
         before = commands()
         time.sleep(2)
-        # The reader of the event stream asks once in two seconds, the deliverer once a second, the upkeep
-        # twice; what a script does counts too.
-        assert commands() - before < 30
+        # The reader of the events asks once in two seconds, the deliverer and the keyring once a second,
+        # the upkeep twice; what a script does counts too. Waiters that asked once a second would add 60.
+        assert commands() - before < 50
         assert {wait.result().status_code for wait in waits} == {202}
 
 

@@ -18,6 +18,7 @@ ENDED: Record = {**RAN, "completed_at": "1700000003.000001", "version": "3", "in
 SUCCEEDED: Record = {
     **ENDED, "status": "succeeded", "batch_size": "64", "is_truncated": "1",
     "output": '{"label":"positive","score":0.75,"scores":[{"label":"positive","score":0.75}]}',
+    "feedback": "negative", "feedback_source": "", "feedback_at": "1700000060.500000",
 }  # fmt: skip
 FAILED: Record = {**ENDED, "status": "failed", "error": 'no "luck"\n', "error_code": "prediction_error"}
 CANCELED: Record = {
@@ -43,6 +44,7 @@ def test_values_arrive_as_they_are_stored() -> None:
     assert body["input"] == {"text": 'caf\u00e9 "x"'}
     assert body["output"]["score"] == 0.75
     assert body["metadata"] == {"order": 7}
+    assert body["feedback"] == {"label": "negative", "source": None, "at": "2023-11-14T22:14:20.500000Z"}
     assert (body["version"], body["attempts"], body["is_truncated"]) == ("3", 2, True)
     assert body["metrics"] == {
         "queue_time": 0.25, "inference_time": 0.002, "predict_time": 2.500001, "total_time": 2.750001,
@@ -53,12 +55,14 @@ def test_values_arrive_as_they_are_stored() -> None:
     )  # fmt: skip
     assert body["urls"] == {
         "get": "http://here/v1/predictions/p1", "cancel": "http://here/v1/predictions/p1/cancel",
+        "stream": "http://here/v1/predictions/p1/stream", "web": "http://here/?prediction=p1",
     }  # fmt: skip
 
 
 def test_what_is_unknown_is_null() -> None:
     body = shown(BEGUN)
-    for name in ("version", "output", "error", "error_code", "cancel_reason", "started_at", "completed_at"):
+    assert body["version"] == "", "Replicate's Python client takes no null there"
+    for name in ("feedback", "output", "error", "error_code", "cancel_reason", "started_at", "completed_at"):
         assert body[name] is None
     assert body["metrics"]["total_time"] is None
     assert shown({**BEGUN, "metadata": ""})["metadata"] is None

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from gateway.schedule import retry_after
+from gateway.webhooks.schedule import retry_after
 
 MIDDLE = 0.5
 

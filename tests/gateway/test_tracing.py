@@ -157,7 +157,7 @@ loaded = {"telemetry.exporting", "opentelemetry.sdk.trace"} & set(sys.modules)
 print(type(served(Settings())).__name__, *loaded)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["Front"]
+    assert done.stdout.split() == ["Edge"]
     with start() as gateway:
         assert "trace" not in record(apart_url, create(gateway, "fine"))
 

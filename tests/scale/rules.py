@@ -37,11 +37,14 @@ def _rules(words: list[str]) -> Rules:
 
 
 def scripts(service: str) -> list[Path]:
-    """The Lua that a service runs: its own, and the end of a prediction if it prepends that."""
+    """The Lua that a service runs: its own, and what it prepends of the contract's."""
     own = sorted((REPOSITORY / service).rglob("*.lua"))
-    shared = sorted((REPOSITORY / "contract").glob("*.lua"))
-    uses_shared = any("contract.scripts" in file.read_text() for file in (REPOSITORY / service).rglob("*.py"))
-    return own + (shared if uses_shared else [])
+    code = "".join(file.read_text() for file in (REPOSITORY / service).rglob("*.py"))
+    names = set(re.findall(r"from contract\.scripts import (.*)", code))
+    # The end of a prediction tells of it, so it stands behind the outbox.
+    shared = {"TERMINAL": ("outbox.lua", "terminal.lua"), "OUTBOX": ("outbox.lua",)}
+    used = sorted({file for name in names for file in shared[name]})
+    return own + [REPOSITORY / "contract" / file for file in used]
 
 
 def called(script: Path) -> set[str]:

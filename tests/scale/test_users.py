@@ -12,7 +12,11 @@ import pytest
 from redis.exceptions import NoPermissionError
 
 from contract import keys
-from gateway.webhooks import SECRET_KEY
+from gateway.batches.store import BATCHES_PREFIX, RECEIVING
+from gateway.keyring import KEYS
+from gateway.webhooks.deliveries import LOG_PREFIX
+from gateway.webhooks.endpoints import ENDPOINT_PREFIX, ENDPOINTS_PREFIX
+from gateway.webhooks.signing import SECRET_PREFIX
 from monitoring.monitor import CURSOR
 from tests.conftest import SERVERS, server_binary
 from tests.scale.recorder import Recorder
@@ -30,7 +34,7 @@ OWNERS = {
     "BACKLOG_PREFIX": {"gateway", "worker"},
     "LEASES": {"worker"},
     "DEADLINES": {"gateway", "worker"},
-    "OUTBOX": {"gateway", "worker"},
+    "OUTBOX": {"gateway", "worker", "monitoring"},
     "EVENTS": {"gateway", "worker", "monitoring"},
     "ALERTS": {"gateway", "monitoring"},
     "MONITORING_HEARTBEAT": {"monitoring"},
@@ -41,7 +45,7 @@ OWNERS = {
     "IDEMPOTENCY_PREFIX": {"gateway"},
     "QUOTA_PREFIX": {"gateway"},
     "BATCH_PREFIX": {"gateway", "worker"},
-    "SUBSCRIBED_PREFIX": {"gateway", "worker"},
+    "SUBSCRIBED_PREFIX": {"gateway", "worker", "monitoring"},
     "JOB_PREFIX": {"gateway", "worker", "trainer", "tools"},
     "QUEUE_PREFIX": {"gateway", "worker", "tools"},
     "QUEUES": {"gateway", "worker", "trainer", "tools"},
@@ -51,7 +55,16 @@ OWNERS = {
     "WORKER_PREFIX": {"gateway", "worker", "trainer", "tools"},
     "WORKERS_PREFIX": {"gateway", "worker", "tools"},
 }  # fmt: skip
-BESIDE = {SECRET_KEY: {"gateway"}, CURSOR: {"monitoring"}}
+BESIDE = {
+    SECRET_PREFIX + "x": {"gateway"},
+    ENDPOINT_PREFIX + "x": {"gateway"},
+    ENDPOINTS_PREFIX + "x": {"gateway"},
+    LOG_PREFIX + "x": {"gateway"},
+    KEYS: {"gateway"},
+    BATCHES_PREFIX + "x": {"gateway"},
+    RECEIVING: {"gateway"},
+    CURSOR: {"monitoring"},
+}
 #: Sent only when the stream has lost entries that monitoring never saw.
 RARE = {"monitoring": {"xlen"}}
 #: What nobody but the operator may send.

@@ -11,10 +11,13 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from redis import Redis
 
+from contract import keys
 from tests.worker.registering import CODE, CODE_THAT_NEEDS_MLFLOW, Mlflow, canaries
 from tests.working import wait_for
 from worker import loading
+from worker.announcing import Announcer, connect
 from worker.champion import Champion
 from worker.registry import Registry
 from worker.shelf import Shelf
@@ -32,16 +35,17 @@ def name() -> str:
 
 
 @pytest.fixture
-def start(mlflow: Mlflow, name: str, tmp_path: Path) -> Iterator[Callable[..., Champion]]:
+def start(mlflow: Mlflow, name: str, tmp_path: Path, redis_url: str) -> Iterator[Callable[..., Champion]]:
     """Start a worker's champion, as often as a test likes, on one cache."""
     stops, started = [], []
 
-    def start(poll: timedelta = QUICK) -> Champion:
+    def start(poll: timedelta = QUICK, redis: str = redis_url) -> Champion:
         stop = threading.Event()
         versions = Versions(
             Registry(mlflow.url, name, stop), Shelf(tmp_path / "cache", mlflow.url, name), {"device": "cpu"}
         )
-        champion = Champion(versions, poll, stop)
+        announcer = Announcer(connect(redis), name, f"worker-{len(started) + 1}")
+        champion = Champion(versions, poll, stop, announcer)
         stops.append(stop)
         started.append(champion)
         return champion
@@ -177,6 +181,62 @@ def test_a_version_on_disk_is_not_fetched_again_unless_it_is_damaged(mlflow, nam
     told.write_text("{}")
     assert score_of(start().wait()) == 0.9
     assert mlflow.fetched > fetched
+
+
+def told(redis_url: str) -> list[tuple[str, ...]]:
+    """What the others were told, in order: what happened, of which version, by whom, and why."""
+    with Redis.from_url(redis_url, decode_responses=True) as redis:
+        events = [fields for _, fields in redis.xrange(keys.EVENTS)]
+    return [(e["type"], e["version"], e["worker"], e["reason"]) for e in events]
+
+
+def test_a_refusal_is_told_once_and_so_is_the_way_back(mlflow, name, start, redis_url) -> None:
+    mlflow.register(name)
+    mlflow.register(name, canary=canaries(0.8))
+    mlflow.register(name, negative=0.7)
+    mlflow.promote(name, "1")
+    expected = [("model.serving", "1", "worker-1", "")]
+    with serving(start()) as champion:
+        for version, type, reason in (
+            ("2", "model.refused", "canary"),
+            ("1", "model.serving", ""),
+            ("2", "model.refused", "canary"),
+            ("3", "model.serving", ""),
+        ):
+            mlflow.promote(name, version)
+            expected.append((type, version, "worker-1", reason))
+            wait_for(lambda: told(redis_url) == expected)
+            champion._stop.wait(0.2)
+            assert told(redis_url) == expected, "not on each poll"
+
+
+def test_the_last_good_version_in_place_of_a_refused_champion_is_not_told_as_serving(
+    mlflow, name, start, redis_url
+) -> None:
+    mlflow.register(name)
+    mlflow.register(name, on_load="raise OSError")
+    mlflow.promote(name, "1")
+    start().wait()
+    mlflow.promote(name, "2")
+    with serving(start()) as champion:
+        assert champion.current().version == "1"
+        mlflow.promote(name, "1")
+        expected = [
+            ("model.serving", "1", "worker-1", ""),
+            ("model.refused", "2", "worker-2", "load"),
+            ("model.serving", "1", "worker-2", ""),
+        ]
+        wait_for(lambda: len(told(redis_url)) >= len(expected))
+        assert told(redis_url) == expected
+
+
+def test_a_swap_does_not_wait_for_redis(mlflow, name, start) -> None:
+    mlflow.register(name)
+    mlflow.register(name, negative=0.7)
+    mlflow.promote(name, "1")
+    with serving(start(redis="redis://127.0.0.1:1/0")) as champion:
+        mlflow.promote(name, "2")
+        serves(champion, "2")
 
 
 def score_of(model) -> float:

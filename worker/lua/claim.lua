@@ -2,7 +2,7 @@
 -- Higher lanes go first, and each lower one gets at least its share of what is claimed while others compete.
 -- A suspect (its worker died on it) is claimed alone, by a worker that holds nothing: whatever it kills, it
 -- kills by itself.
--- KEYS: the model's doorbell, the leases, the model's backlog
+-- KEYS: the model's doorbell, the leases, the model's backlog, the outbox
 -- ARGV: see worker/queue.py (claim); an empty worker key means that a stock RQ worker keeps RQ's books itself
 local prediction_prefix, job_prefix, queue_prefix, started_prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local worker_key, worker_name, workers_key, today = ARGV[5], ARGV[6], ARGV[7], ARGV[8]
@@ -17,7 +17,8 @@ for i = 17, #ARGV, 2 do lanes[#lanes + 1] = {queue = ARGV[i], share = tonumber(A
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 local stamp = string.format('%.6f', now)
-local FIELDS = {'status', 'attempts', 'input', 'created_at', 'deaths', 'deadline', 'size', 'trace'}
+local FIELDS = {'status', 'attempts', 'input', 'created_at', 'deaths', 'deadline', 'size', 'trace',
+  'webhook_start'}
 local claimed, leased, started, size, gone = {}, {}, {}, 0, 0
 local has_suspect = false
 
@@ -36,6 +37,7 @@ local function lease_it(queue, id, known)
     registry[#registry + 1] = now + started_ttl
     registry[#registry + 1] = member
   end
+  if fence == 1 and known[9] and known[9] ~= '' then redis.call('ZADD', KEYS[4], stamp, 'start ' .. id .. ' ') end
   size = size + (tonumber(known[7]) or 0)
   local waited = string.format('%.6f', now - known[4])
   claimed[#claimed + 1] = {queue, id, fence, known[3], waited, known[8] or ''}

@@ -1,0 +1,1 @@
+"""A prediction followed as server-sent events."""

@@ -1,0 +1,1 @@
+"""Telling receivers: endpoints, deliveries, signatures, and which addresses may be called."""
