@@ -46,6 +46,16 @@ async def test_only_the_trainer_waits_for_mlflow(tmp_path):
     }
 
 
+async def test_a_gateway_that_refuses_an_address_for_want_of_keys_is_helped_with_the_exact_command(tmp_path):
+    [gateway] = [
+        part for part in await started(Settings(host="0.0.0.0"), tmp_path) if part.spec.name == "gateway"
+    ]
+    said = gateway.diagnose([])
+    assert f"REDIS_URL='unix://{tmp_path}/redis.sock?db=0' python -m gateway keys make NAME" in said
+    [gateway] = [part for part in await started(Settings(), tmp_path) if part.spec.name == "gateway"]
+    assert gateway.diagnose([]) is None
+
+
 async def test_servers_of_someone_else_are_not_started(tmp_path):
     settings = Settings(redis_url="redis://elsewhere", mlflow_tracking_uri="https://mlflow.example")
     parts = await started(settings, tmp_path)
