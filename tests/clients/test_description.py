@@ -14,7 +14,7 @@ def test_schemathesis_finds_nothing_undocumented(registered: Gateway, tmp_path: 
     done = subprocess.run(
         [
             str(SCHEMATHESIS), "--config-file", str(CONFIG), "run", f"{registered.url}/openapi.json",
-            "--checks=all", "--max-examples=20", "--seed=1", "--no-color", "--generation-database=none",
+            "--checks=all", "--max-examples=5", "--seed=1", "--no-color", "--generation-database=none",
             "--request-timeout=20",
         ],
         check=False, capture_output=True, text=True, cwd=tmp_path,

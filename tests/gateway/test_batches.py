@@ -493,6 +493,7 @@ def peak_during(process: psutil.Process, stop: threading.Event) -> int:
     return peak
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_rows_take_bounded_memory_in_and_out(start: Start, apart: Redis) -> None:
     with start() as gateway:
         send(gateway, ["warm"])

@@ -9,6 +9,7 @@ from standardwebhooks import Webhook
 from contract import keys
 from contract.alerts import Alert
 from gateway.access import Scope
+from gateway.identifiers import new_id
 from gateway.webhooks.endpoints import ENDPOINT_PREFIX, MOST
 from gateway.webhooks.signing import SECRET_PREFIX
 from monitoring.alerts import AlertBook
@@ -166,7 +167,7 @@ def test_410_disables_at_once_parks_what_waits_and_is_told_to_the_owners_other_e
         id = endpoint(gateway.http, gone.url, "prediction.succeeded", "endpoint.disabled")["id"]
         watcher = endpoint(gateway.http, other.url, "endpoint.disabled")["id"]
         with Redis.from_url(redis_url) as redis:
-            redis.zadd(keys.OUTBOX, {f"prediction.succeeded later {id}": time.time() + 3})
+            redis.zadd(keys.OUTBOX, {f"webhook.ping {new_id()} {id}": time.time() + 3})
         gateway.create("fine")
         wait_for(lambda: other.received)
         [told] = verified(gateway.http, watcher, other)

@@ -33,15 +33,14 @@ def test_one_that_hangs_holds_its_window_and_no_more() -> None:
 
 
 def test_success_widens_the_window_by_one_up_to_a_bound() -> None:
-    turns = filled(a=MOST * 3)
-    drained(turns)
-    turns.ended("a", succeeded=True)
-    assert drained(turns) == ["a", "a"]
-    for _ in range(MOST):
+    turns = filled(a=WAITING * FIRST)
+    running = len(drained(turns))
+    for successes in range(1, 2 * MOST):
         turns.ended("a", succeeded=True)
-        drained(turns)
-    turns.ended("a", succeeded=True)
-    assert drained(turns) == ["a"]
+        for entry in range(2):
+            turns.offer("a", entry)
+        running += len(drained(turns)) - 1
+        assert running == min(MOST, FIRST + successes)
     turns.ended("a", succeeded=None)
     assert drained(turns) == ["a"]
 

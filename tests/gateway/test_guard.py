@@ -88,6 +88,21 @@ async def test_no_disguise_helps_an_inner_address(host: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "address",
+    [
+        "168.63.129.16",
+        "::ffff:168.63.129.16",
+        "64:ff9b::a83f:8110",
+        "fec0::1",
+        "::7f00:1",
+        "2002:a9fe:a9fe::1",
+    ],
+)
+def test_an_address_that_looks_public_and_is_not_is_refused(address: str) -> None:
+    assert not is_allowed(address, [])
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "https://１２７.0.0.1/", "https://127。0。0。1/", "https://ⓛocalhost/", "https://[fe80::1%25lo]/",

@@ -172,6 +172,7 @@ def test_the_start_is_told_once_although_the_first_worker_died(gateway: Gateway,
         gateway.create("fine", webhook=receiver.url, webhook_events_filter=["start", "completed"])
         queue = Queue(redis, "sentiment", "dead", timedelta(seconds=0.1))
         assert len(queue.claim(1).jobs) == 1
+        wait_for(lambda: receiver.received and not outbox(redis_url))
         wait_for(lambda: queue.reap()[0])
         with working(redis_url, Rule()):
             wait_for(lambda: len(receiver.received) == 2 and not outbox(redis_url))
@@ -234,7 +235,8 @@ def test_an_end_that_comes_while_the_last_one_is_told_is_told_too(gateway: Gatew
         id = gateway.create("fine", webhook=receiver.url).json()["id"]
         wait_for(lambda: receiver.received)
         with Redis.from_url(redis_url) as redis:
-            redis.zadd(keys.OUTBOX, {id: time.time()})
+            # Due once the first has been settled, which must not take it away.
+            redis.zadd(keys.OUTBOX, {id: time.time() + 2})
         wait_for(lambda: len(receiver.received) == 2)
         wait_for(lambda: not outbox(redis_url))
 
