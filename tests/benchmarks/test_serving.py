@@ -66,9 +66,11 @@ def starts() -> tuple[Start, list[str]]:
             thread = threading.Thread(target=server.serve_forever)
             thread.start()
             urls.append(f"http://127.0.0.1:{server.server_address[1]}/")
-            yield urls[-1]
-            server.shutdown()
-            thread.join()
+            try:
+                yield urls[-1]
+            finally:
+                server.shutdown()
+                thread.join()
 
     return start, urls
 

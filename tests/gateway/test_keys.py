@@ -21,6 +21,7 @@ from gateway.keyring import KEYS, PAUSE_S, Keyring
 from tests.gateway.conftest import Gateway, Start, running
 from tests.working import wait_for
 
+USUAL = (Scope.PREDICT, Scope.READ, Scope.FEEDBACK)
 GUESS = "brm_aaaaaaaaaa_" + "A" * 43
 
 
@@ -31,10 +32,21 @@ def command(redis_url: str, *arguments: str) -> "subprocess.CompletedProcess[str
     )  # fmt: skip
 
 
-def make(redis_url: str, *options: str) -> str:
+def commanded(redis_url: str, *options: str) -> str:
     done = command(redis_url, "make", "shop", *options)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+def make(redis_url: str, *options: str) -> str:
+    """What the command does, without a process for it."""
+    given = list(zip(options[::2], options[1::2], strict=True))
+    scopes = [Scope(value) for name, value in given if name == "--scope"] or USUAL
+    quotas = [int(value) for name, value in given if name == "--quota"]
+    key, text = keyring.make("shop", scopes, quotas[0] if quotas else None)
+    with Redis.from_url(redis_url) as redis:
+        redis.hset(KEYS, key.id, key.model_dump_json())
+    return text
 
 
 def id_of(key: str) -> str:
@@ -51,7 +63,7 @@ def create(client: httpx2.Client, **headers: str) -> httpx2.Response:
 
 
 def test_a_key_is_shown_once_and_stored_as_a_hash(apart_url: str) -> None:
-    key = make(apart_url, "--scope", "read", "--quota", "7")
+    key = commanded(apart_url, "--scope", "read", "--quota", "7")
     assert re.fullmatch(r"brm_[a-z0-9]{8,12}_[A-Za-z0-9_-]{43}", key)
     stored = Redis.from_url(apart_url, decode_responses=True).hgetall(KEYS)
     assert list(stored) == [id_of(key)]
@@ -63,7 +75,7 @@ def test_a_key_is_shown_once_and_stored_as_a_hash(apart_url: str) -> None:
 
 
 def test_the_usual_scopes_are_all_but_admin(apart_url: str) -> None:
-    make(apart_url)
+    commanded(apart_url)
     assert "  feedback,predict,read  no quota  shop" in command(apart_url, "list").stdout
 
 
