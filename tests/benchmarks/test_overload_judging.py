@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import closing, suppress
 
 import pytest
 
@@ -58,18 +59,19 @@ async def test_texts_arrive_on_schedule_though_nothing_is_answered() -> None:
     go_on = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while head := await reader.readuntil(b"\r\n\r\n"):
-            length = int(head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0])
-            requests.append(head + await reader.readexactly(length))
-            if len(requests) == 100:
-                go_on.set()
-            await go_on.wait()
-            body = json.dumps({"id": f"p{len(requests)}"}).encode()
-            # In two pieces: an answer is whole when its last byte is there.
-            writer.write(b"HTTP/1.1 202 Accepted\r\ncontent-length: %d\r\n\r\n" % len(body) + body[:5])
-            await writer.drain()
-            await asyncio.sleep(0.01)
-            writer.write(body[5:])
+        with closing(writer), suppress(asyncio.IncompleteReadError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                length = int(head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0])
+                requests.append(head + await reader.readexactly(length))
+                if len(requests) == 100:
+                    go_on.set()
+                await go_on.wait()
+                body = json.dumps({"id": f"p{len(requests)}"}).encode()
+                # In two pieces: an answer is whole when its last byte is there.
+                writer.write(b"HTTP/1.1 202 Accepted\r\ncontent-length: %d\r\n\r\n" % len(body) + body[:5])
+                await writer.drain()
+                await asyncio.sleep(0.01)
+                writer.write(body[5:])
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -79,6 +81,7 @@ async def test_texts_arrive_on_schedule_though_nothing_is_answered() -> None:
     )  # fmt: skip
     answers = await arrivals.send(schedule)
     server.close()
+    await server.wait_closed()
     assert len(answers) == len(requests) > 100
     assert {answer.status for answer in answers} == {202}
     assert all(answer.id.startswith("p") for answer in answers)

@@ -32,7 +32,11 @@ def enqueue(redis_url: str, members: list[Member], each: int) -> None:
 
 @pytest.mark.parametrize(
     ("answering", "hanging", "each"),
-    [(9, 1, 120), (90, 10, 12), pytest.param(9, 1, 1000, marks=pytest.mark.slow)],
+    [
+        (9, 1, 120),
+        pytest.param(90, 10, 12, marks=pytest.mark.slow),
+        pytest.param(9, 1, 1000, marks=pytest.mark.slow),
+    ],
 )
 def test_nine_of_ten_get_theirs_while_the_tenth_hangs(
     start: Start, apart_url: str, answering: int, hanging: int, each: int
