@@ -13,6 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
+from benchmarks import processes
+
 #: A first start migrates a database and trains a model.
 PATIENCE_S = 300
 
@@ -77,3 +81,15 @@ def _free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+@contextmanager
+def gateway(redis_url: str, **settings: str) -> Iterator[tuple[str, psutil.Process]]:
+    """Run a gateway alone on this Redis; give its address and its process."""
+    port = processes.free_port()
+    environment = {"REDIS_URL": redis_url, "GATEWAY_PORT": str(port), **settings}
+    with tempfile.TemporaryDirectory(prefix="barometer-") as folder:
+        log = Path(folder, "gateway.log")
+        with processes.running([sys.executable, "-m", "gateway"], log, environment) as process:
+            processes.listening(process, port, log)
+            yield f"http://127.0.0.1:{port}", psutil.Process(process.pid)

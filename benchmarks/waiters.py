@@ -5,15 +5,13 @@
 
 import json
 import resource
+import selectors
 import socket
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import httpx2
 import psutil
@@ -81,8 +79,12 @@ def waiting(count: int, seconds: int) -> Idle:
         raise SystemExit(f"{count} connections need {count + SPARE_FILES} open files; raise `ulimit -Hn`.")
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with ExitStack() as stack:
-        store = stack.enter_context(redis.Redis.from_url(stack.enter_context(redis_server.started())))
-        url, process = stack.enter_context(gateway(store))
+        redis_url = stack.enter_context(redis_server.started())
+        store = stack.enter_context(redis.Redis.from_url(redis_url))
+        url, process = stack.enter_context(
+            # Clients connect long before they ask.
+            service.gateway(redis_url, GATEWAY_HEAD_PATIENCE="120")
+        )
         for _ in range(50):  # what the first requests load is no waiter's
             httpx2.post(f"{url}/v1/predictions", json={"input": {"text": TEXT}}, trust_env=False)
         store.delete(keys.queue(DEFAULT_MODEL))
@@ -104,24 +106,6 @@ def waiting(count: int, seconds: int) -> Idle:
     )  # fmt: skip
 
 
-@contextmanager
-def gateway(store: "redis.Redis") -> Iterator[tuple[str, psutil.Process]]:
-    """Run one gateway on this Redis; give its address and its process."""
-    port = processes.free_port()
-    place = store.connection_pool.connection_kwargs
-    with tempfile.TemporaryDirectory(prefix="barometer-") as folder:
-        log = Path(folder, "gateway.log")
-        environment = {
-            "REDIS_URL": f"redis://{place['host']}:{place['port']}/0",
-            "GATEWAY_PORT": str(port),
-            # Clients connect long before they ask.
-            "GATEWAY_HEAD_PATIENCE": "120",
-        }
-        with processes.running([sys.executable, "-m", "gateway"], log, environment) as process:
-            processes.listening(process, port, log)
-            yield f"http://127.0.0.1:{port}", psutil.Process(process.pid)
-
-
 def connected(url: str) -> socket.socket:
     """Return a connection that has said nothing yet."""
     host, _, port = url.removeprefix("http://").partition(":")
@@ -134,13 +118,18 @@ def ask(sockets: list[socket.socket], url: str, store: "redis.Redis") -> None:
     question = client.request(asked, json.dumps({"input": {"text": TEXT}}))
     for begin in range(0, len(sockets), AT_ONCE):
         crowd = sockets[begin : begin + AT_ONCE]
-        for one in crowd:
-            one.sendall(question)
-        deadline = time.monotonic() + PATIENCE_S
-        while store.llen(keys.queue(DEFAULT_MODEL)) < begin + len(crowd):
-            if time.monotonic() > deadline:
-                raise SystemExit("the gateway does not take the requests: is the machine busy?")
-            time.sleep(0.005)
+        with selectors.DefaultSelector() as answered:
+            for one in crowd:
+                answered.register(one, selectors.EVENT_READ)
+                one.sendall(question)
+            deadline = time.monotonic() + PATIENCE_S
+            while store.llen(keys.queue(DEFAULT_MODEL)) < begin + len(crowd):
+                if time.monotonic() > deadline:
+                    raise SystemExit("the gateway does not take the requests: is the machine busy?")
+                # Nothing is answered here but a 503, when the machine was busy elsewhere: ask again.
+                for key, _ in answered.select(0.005):
+                    cast("socket.socket", key.fileobj).recv(4096)
+                    cast("socket.socket", key.fileobj).sendall(question)
 
 
 def memory(process: psutil.Process) -> float:

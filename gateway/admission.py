@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from contract import jobs, keys
 from contract.jobs import Lane
 from gateway.errors import GatewayError, IdTaken, QueueFull, QueueUnavailable, QuotaSpent
-from gateway.quota import QUOTA_WINDOW_S
+from gateway.quota import QUOTA_WINDOW_S, Allowance
 
 #: The most creates in one call, so that Redis is never held up for more than a few milliseconds.
 LARGEST = 256
@@ -69,14 +69,6 @@ class NewPrediction:
             self.owner, self.batch, same.key if same else "", same.fingerprint if same else "",
             "" if self.quota is None else self.quota, self.webhook_if, self.webhook_start,
         ]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """What is left of a quota, and for how many seconds that is all."""
-
-    left: int
-    resets_s: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ GatewayError
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from gateway.quota import rate_limit
+from gateway.quota import Allowance, rate_limit
 
 
 class GatewayError(Exception):
@@ -250,7 +250,7 @@ class QuotaSpent(GatewayError):
     @property
     def headers(self) -> Mapping[str, str]:
         """What the answer adds."""
-        return {"Retry-After": str(self.resets_s), **rate_limit(0, self.resets_s, self.quota)}
+        return {"Retry-After": str(self.resets_s), **rate_limit(Allowance(0, self.resets_s), self.quota)}
 
 
 class QueueFull(GatewayError):

@@ -4,7 +4,6 @@ FastAPI's and Starlette's layers cost a sixth of a create's CPU (docs/experiment
 it is little: errors become problems, and the time is measured. Everything else passes through.
 """
 
-import contextlib
 import time
 
 from fastapi import FastAPI, Request
@@ -72,7 +71,10 @@ class Front:
             try:
                 self._lag.check()
                 response = await self._route.respond(request)
-            except Exception as error:  # noqa: BLE001 - every error is answered; the unexpected is logged there
+            except problems.FORESEEN as error:
+                response = problems.answer(request, error)
+            except Exception as error:  # noqa: BLE001 - reported, and answered
+                problems.report(self._route.path, error)
                 response = problems.answer(request, error)
             status = response.status_code
             await response(scope, receive, send)
@@ -80,7 +82,9 @@ class Front:
             self._metrics.answered("POST", self._route.path, status, time.perf_counter() - begun)
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # What is unexpected was answered and logged by ``problems``. Starlette raises it again for the server
-        # to log, whole: its message may quote what a client sent.
-        with contextlib.suppress(Exception):
+        try:
             await self._app(scope, receive, send)
+        except Exception as error:  # noqa: BLE001 - reported
+            # Answered by ``problems``, unless the answer had begun. The server would log all of it, and its
+            # message may quote what a client sent.
+            problems.report(scope["path"], error)

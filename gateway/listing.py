@@ -6,8 +6,10 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 from urllib.parse import urlencode
+
+from fastapi import Query
 
 from contract.predictions import Record
 from contract.states import Status
@@ -15,6 +17,11 @@ from gateway.errors import InvalidRequest
 
 #: What a cursor looks like, for those who check before they send.
 CURSOR_PATTERN = "^b[A-Za-z0-9_-]+$"
+PageCursor = Annotated[
+    str | None,
+    Query(description="From `next` or `previous` of a page", json_schema_extra={"pattern": CURSOR_PATTERN}),
+]
+PageLimit = Annotated[int, Query(ge=1, le=1000)]
 _ENTRY = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
 
 

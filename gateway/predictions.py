@@ -15,7 +15,7 @@ from contract.registry import MODEL_OWNER
 from contract.states import TERMINAL, Status
 from gateway import listing, preferences
 from gateway.access import Scope, caller, needs
-from gateway.admission import Allowance, Idempotency, NewPrediction
+from gateway.admission import Idempotency, NewPrediction
 from gateway.bodies import DirectRoute, body_of, read_body
 from gateway.errors import IdempotencyMismatch, InvalidRequest, UnknownVersion
 from gateway.idempotency import fingerprint, idempotency
@@ -107,7 +107,7 @@ async def _created(request: Request, new: NewPrediction, patience: timedelta | N
     whole = cast("Record", {**record, **new.record()})
     answer = _answer(request, whole, 201 if record["status"] in TERMINAL else 202, patience)
     if admitted.allowance:
-        answer.headers.update(quota_headers(admitted.allowance, new.quota))
+        answer.headers.update(rate_limit(admitted.allowance, new.quota))
     return answer
 
 
@@ -178,14 +178,8 @@ async def put(request: Request, id: Id, prefer: Prefer = None, cancel_after: Can
 )
 async def created(
     request: Request,
-    cursor: Annotated[
-        str | None,
-        Query(
-            description="From `next` or `previous` of a page",
-            json_schema_extra={"pattern": listing.CURSOR_PATTERN},
-        ),
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: listing.PageCursor = None,
+    limit: listing.PageLimit = 100,
     status: Status | None = None,
     label: Annotated[str | None, Query(max_length=200)] = None,
     model: Annotated[str | None, Query(max_length=200)] = None,
@@ -284,11 +278,6 @@ async def _check_version(app: Services, model: str, version: str) -> None:
             f"No worker serves this version of {model!r}; served now: {', '.join(sorted(serving)) or 'none'}"
         )
         raise UnknownVersion(problem, [{"detail": problem, "pointer": "#/version"}])
-
-
-def quota_headers(allowance: Allowance, quota: int | None) -> dict[str, str]:
-    """Return what tells a client of its quota."""
-    return rate_limit(allowance.left, allowance.resets_s, quota)
 
 
 def _answer(request: Request, record: Record, status: int, patience: timedelta | None) -> Response:

@@ -44,6 +44,10 @@ class Problem(BaseModel):
     errors: list[FieldProblem] = []
 
 
+#: What a client is told why of; every other error is reported here and told as "internal".
+FORESEEN = (GatewayError, RequestValidationError, HTTPException)
+
+
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI responses of these error statuses."""
     return {status: {"model": Problem} for status in statuses}
@@ -51,7 +55,7 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def install(app: FastAPI) -> None:
     """Answer every error of ``app`` as a problem."""
-    for kind in (GatewayError, RequestValidationError, HTTPException, Exception):
+    for kind in (*FORESEEN, Exception):
         app.add_exception_handler(kind, _answered)
 
 
@@ -60,14 +64,14 @@ async def _answered(request: Request, error: Exception) -> JSONResponse:
 
 
 def answer(request: Request, error: Exception) -> JSONResponse:
-    """Return what a client is told of an error."""
+    """Return what a client is told of an error. One that is not foreseen is for the caller to report."""
     if isinstance(error, GatewayError):
         return _ours(request, error)
     if isinstance(error, RequestValidationError):
         return _invalid(request, error)
     if isinstance(error, HTTPException):
         return _http(request, error)
-    return _unexpected(request, error)
+    return _unexpected(request)
 
 
 def _ours(request: Request, error: GatewayError) -> JSONResponse:
@@ -103,15 +107,18 @@ def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     return _answer(request, 422, "invalid", "Invalid request", detail, problems)
 
 
-def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    # The class and the place, not the message: it may quote what the client sent.
-    place = error.__traceback__
+def report(path: str, error: Exception) -> None:
+    """Log an error by its class and place, not its message: that may quote what the client sent."""
+    cause = error.__cause__ or error
+    place = cause.__traceback__
     while place and place.tb_next:
         place = place.tb_next
     where = f"{place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else ""
-    log.error(
-        "request.failed", extra={"path": request.url.path, "error": type(error).__name__, "where": where}
-    )
+    log.error("request.failed", extra={"path": path, "error": type(cause).__name__, "where": where})
+
+
+def _unexpected(request: Request) -> JSONResponse:
+    # Reported by whoever calls the app, where errors arrive that come after the answer began, too.
     return _answer(
         request, 500, "internal", "Internal error", "Something went wrong here; it has been logged."
     )

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -28,6 +28,9 @@ class Waiting:
     jobs: int
     oldest_s: float
 
+
+#: One of a Redis stream: its id and its fields.
+Entry: TypeAlias = tuple[str, dict[str, str]]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,6 +54,27 @@ def or_unavailable(call: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]
             raise QueueUnavailable("The queue does not answer. Try again shortly.") from error
 
     return guarded
+
+
+async def stream_page(redis: "Redis", stream: str, cursor: Cursor | None, limit: int) -> Page[Entry]:
+    """Return a page of a stream, newest first."""
+    is_newer = bool(cursor and cursor.is_newer)
+    # One more than the page has says whether there is another.
+    entries = await _beyond(redis, stream, cursor.entry if cursor else "+", limit + 1, is_newer=is_newer)
+    has_more, entries = len(entries) > limit, entries[:limit]
+    onward = Cursor(entries[-1][0], is_newer) if has_more else None
+    back = Cursor(entries[0][0], not is_newer) if cursor and entries else None
+    return Page(entries[::-1], back, onward) if is_newer else Page(entries, onward, back)
+
+
+async def _beyond(redis: "Redis", stream: str, place: str, count: int, *, is_newer: bool) -> list[Entry]:
+    """Return the entries next to one, away from it; ``+`` stands for the newest end."""
+    place = place if place == "+" else f"({place}"
+    if is_newer:
+        answer = await redis.xrange(stream, place, "+", count)
+    else:
+        answer = await redis.xrevrange(stream, place, "-", count)
+    return cast("list[Entry]", answer)
 
 
 class Store:
@@ -84,7 +108,7 @@ class Store:
         looked, is_end = 0, False
         # One more than asked for, to know whether there is another page.
         while len(found) <= limit and looked < LOOKED_AT and not is_end:
-            entries = await self._entries(owner, place, limit + 1, is_newer=is_newer)
+            entries = await _beyond(self._redis, keys.created(owner), place, limit + 1, is_newer=is_newer)
             records = await self._records([fields["id"] for _, fields in entries])
             for (entry, _), record in zip(entries, records, strict=True):
                 place, looked = entry, looked + 1
@@ -105,16 +129,6 @@ class Store:
         )
         older, newer = (back, onward) if is_newer else (onward, back)
         return Page([record for _, record in found], older, newer)
-
-    async def _entries(
-        self, owner: str, place: str, count: int, *, is_newer: bool
-    ) -> list[tuple[str, dict[str, str]]]:
-        beyond = place if place == "+" else f"({place}"
-        if is_newer:
-            answer = await self._redis.xrange(keys.created(owner), beyond, "+", count)
-        else:
-            answer = await self._redis.xrevrange(keys.created(owner), beyond, "-", count)
-        return cast("list[tuple[str, dict[str, str]]]", answer)
 
     async def _records(self, ids: list[str]) -> list[Record | None]:
         """Return the records of these ids; None for one past its retention."""

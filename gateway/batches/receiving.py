@@ -19,11 +19,12 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from contract.jobs import Lane
-from gateway.admission import LARGEST, Admission, Allowance, NewPrediction
+from gateway.admission import LARGEST, Admission, NewPrediction
 from gateway.batches.rows import Row
 from gateway.batches.store import Batches, NewBatch, row_id
 from gateway.batches.uploads import Upload
 from gateway.errors import BodyTooLarge, BrokenOff, QueueFull, QueueUnavailable, UploadTooSlow
+from gateway.quota import Allowance
 
 log = logging.getLogger(__name__)
 

@@ -25,8 +25,9 @@ from gateway.batches.uploads import Upload, reader
 from gateway.errors import BadHeader, CreateInFlight, IdempotencyMismatch, InvalidRequest, Overloaded
 from gateway.idempotency import idempotency
 from gateway.identifiers import new_id
-from gateway.predictions import CancelAfter, Id, IdempotencyKey, Prefer, quota_headers
+from gateway.predictions import CancelAfter, Id, IdempotencyKey, Prefer
 from gateway.problems import documented
+from gateway.quota import rate_limit
 from gateway.schemas import BatchList, BatchObject, BatchOptions, BatchRow
 from gateway.services import Services, base_url_of, services
 from gateway.webhooks import guard
@@ -151,7 +152,7 @@ async def _created(
     app.metrics.accepted.inc(receiver.admitted)
     answer = await _waited(request, plan.batch.id, patience, is_created=True)
     if allowance:
-        answer.headers.update(quota_headers(allowance, plan.quota))
+        answer.headers.update(rate_limit(allowance, plan.quota))
     return answer
 
 
@@ -196,14 +197,8 @@ async def _repeated(
 )
 async def created(
     request: Request,
-    cursor: Annotated[
-        str | None,
-        Query(
-            description="From `next` or `previous` of a page",
-            json_schema_extra={"pattern": listing.CURSOR_PATTERN},
-        ),
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: listing.PageCursor = None,
+    limit: listing.PageLimit = 100,
 ) -> Response:
     """List your batches, newest first."""
     app, base_url = services(request), base_url_of(request)

@@ -19,7 +19,7 @@ from contract.scripts import TERMINAL
 from gateway.admission import LARGEST
 from gateway.errors import BatchCanceled, BatchNotFound, QueueUnavailable
 from gateway.listing import Cursor, Page
-from gateway.store import or_unavailable
+from gateway.store import or_unavailable, stream_page
 
 log = logging.getLogger(__name__)
 
@@ -189,22 +189,9 @@ class Batches:
     @or_unavailable
     async def created(self, owner: str, cursor: Cursor | None, limit: int) -> Page[dict[str, str]]:
         """Return a page of what an owner created; those past their retention are passed over."""
-        stream, is_newer = BATCHES_PREFIX + owner, bool(cursor and cursor.is_newer)
-        beyond = f"({cursor.entry}" if cursor else "+"
-        # One more than the page has says whether there is another.
-        if is_newer:
-            answer = await self._redis.xrange(stream, beyond, "+", limit + 1)
-        else:
-            answer = await self._redis.xrevrange(stream, beyond, "-", limit + 1)
-        entries = cast("list[tuple[str, dict[str, str]]]", answer)
-        has_more, entries = len(entries) > limit, entries[:limit]
-        onward = Cursor(entries[-1][0], is_newer) if has_more else None
-        back = Cursor(entries[0][0], not is_newer) if cursor and entries else None
-        if is_newer:
-            entries = entries[::-1]
-        found = await self._several([fields["id"] for _, fields in entries])
-        older, newer = (back, onward) if is_newer else (onward, back)
-        return Page([fields for fields in found if "created_at" in fields], older, newer)
+        page = await stream_page(self._redis, BATCHES_PREFIX + owner, cursor, limit)
+        found = await self._several([fields["id"] for _, fields in page.records])
+        return Page([fields for fields in found if "created_at" in fields], page.older, page.newer)
 
     async def _several(self, ids: list[str]) -> list[dict[str, str]]:
         pipeline = self._redis.pipeline(transaction=False)

@@ -34,7 +34,7 @@ from gateway.identifiers import new_id
 from gateway.inference import protocol, tensors
 from gateway.inference.protocol import InferenceResponse, Model, Number
 from gateway.inference.tensors import InferenceRequest, Inferred
-from gateway.predictions import quota_headers
+from gateway.quota import rate_limit
 from gateway.schemas import PredictionInput
 from gateway.services import Services, services
 
@@ -133,7 +133,7 @@ async def _inferred(request: Request, app: Services, model: str, number: str | N
     answer = _response(inferred, wanted)
     if allowances := [one.allowance for one in admitted if one.allowance]:
         least = min(allowances, key=lambda allowance: allowance.left)
-        answer.headers.update(quota_headers(least, asking.quota))
+        answer.headers.update(rate_limit(least, asking.quota))
     return answer
 
 

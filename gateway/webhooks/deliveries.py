@@ -16,7 +16,7 @@ from contract import jobs, keys
 from contract.scripts import OUTBOX
 from gateway.errors import DeliveryNotFound
 from gateway.listing import Cursor, Page
-from gateway.store import or_unavailable
+from gateway.store import Entry, or_unavailable, stream_page
 from gateway.times import rfc3339
 from gateway.webhooks.contents import Outgoing
 from gateway.webhooks.endpoints import ENDPOINT_PREFIX
@@ -129,25 +129,9 @@ class Journal:
         )  # fmt: skip
 
     @or_unavailable
-    async def page(
-        self, endpoint: str, owner: str, cursor: Cursor | None, limit: int
-    ) -> Page[tuple[str, Mapping[str, str]]]:
+    async def page(self, endpoint: str, owner: str, cursor: Cursor | None, limit: int) -> Page[Entry]:
         """Return a page of the log, newest first."""
-        name, is_newer = LOG_PREFIX + log_name(endpoint, owner), bool(cursor and cursor.is_newer)
-        beyond = f"({cursor.entry}" if cursor else "+"
-        # One more than the page has says whether there is another.
-        if is_newer:
-            answer = await self._redis.xrange(name, beyond, "+", limit + 1)
-        else:
-            answer = await self._redis.xrevrange(name, beyond, "-", limit + 1)
-        entries = cast("list[tuple[str, Mapping[str, str]]]", answer)
-        has_more, entries = len(entries) > limit, entries[:limit]
-        onward = Cursor(entries[-1][0], is_newer) if has_more else None
-        back = Cursor(entries[0][0], not is_newer) if cursor and entries else None
-        if is_newer:
-            entries = entries[::-1]
-        older, newer = (back, onward) if is_newer else (onward, back)
-        return Page(entries, older, newer)
+        return await stream_page(self._redis, LOG_PREFIX + log_name(endpoint, owner), cursor, limit)
 
     @or_unavailable
     async def message(self, endpoint: str, owner: str, delivery: str) -> Message:

@@ -6,44 +6,37 @@ The id ``default`` stands for the URLs that came with requests.
 import json
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, BeforeValidator
 
 from gateway import listing
-from gateway.access import Scope, caller, needs
+from gateway.access import caller
 from gateway.errors import EndpointDisabled, PredictionExpired
 from gateway.identifiers import new_id
 from gateway.problems import documented
 from gateway.services import base_url_of, services
 from gateway.webhooks.deliveries import attempt_object
-from gateway.webhooks.endpoint_routes import EndpointId
+from gateway.webhooks.endpoint_routes import READS, WRITES, EndpointId
 from gateway.webhooks.messages import BATCH_COMPLETED, DEFAULT, PING, PREDICTIONS, Message
 from gateway.webhooks.schemas import AttemptList, Enqueued, ReplayObject
 
 router = APIRouter(prefix="/v1/webhook-endpoints/{id}", tags=["webhooks"])
 
 DeliveryId = Annotated[str, Path(pattern=r"^[0-9]{1,15}-[0-9]{1,15}$", description="From the log")]
-_WRITE = [Depends(needs(Scope.PREDICT))]
 
 
 @router.get(
     "/deliveries",
     response_model=AttemptList,
-    dependencies=[Depends(needs(Scope.READ))],
+    dependencies=READS,
     responses=documented(401, 403, 404, 422, 503),
 )
 async def deliveries(
     request: Request,
     id: EndpointId,
-    cursor: Annotated[
-        str | None,
-        Query(
-            description="From `next` or `previous` of a page",
-            json_schema_extra={"pattern": listing.CURSOR_PATTERN},
-        ),
-    ] = None,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    cursor: listing.PageCursor = None,
+    limit: listing.PageLimit = 100,
 ) -> Response:
     """List attempts to deliver webhooks, newest first: the last thousand, for seven days."""
     await _types(request, id)
@@ -58,7 +51,7 @@ async def deliveries(
     "/deliveries/{delivery}/retry",
     status_code=202,
     response_model=Enqueued,
-    dependencies=_WRITE,
+    dependencies=WRITES,
     responses=documented(401, 403, 404, 409, 410, 422, 503),
 )
 async def retry(request: Request, id: EndpointId, delivery: DeliveryId) -> Response:
@@ -83,7 +76,7 @@ def _written_out(said: object) -> object:
     "/replay",
     status_code=202,
     response_model=ReplayObject,
-    dependencies=_WRITE,
+    dependencies=WRITES,
     responses=documented(401, 403, 404, 409, 422, 503),
 )
 async def replay(
@@ -105,7 +98,7 @@ async def replay(
     "/ping",
     status_code=202,
     response_model=Enqueued,
-    dependencies=_WRITE,
+    dependencies=WRITES,
     responses=documented(401, 403, 404, 409, 422, 503),
 )
 async def ping(request: Request, id: EndpointId) -> Response:

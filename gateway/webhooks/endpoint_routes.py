@@ -18,15 +18,15 @@ from gateway.webhooks.schemas import ChangeEndpoint, CreateEndpoint, EndpointLis
 router = APIRouter(prefix="/v1", tags=["webhooks"])
 
 EndpointId = Annotated[str, Path(pattern="^[A-Za-z0-9_-]{1,64}$", description="A managed endpoint")]
-_READ = [Depends(needs(Scope.READ))]
+READS = [Depends(needs(Scope.READ))]
 #: An endpoint is told of results and has us call a URL: what a create with a webhook may do, too.
-_WRITE = [Depends(needs(Scope.PREDICT))]
+WRITES = [Depends(needs(Scope.PREDICT))]
 
 
 @router.get(
     "/webhooks/default/secret",
     response_model=WebhookSecret,
-    dependencies=_READ,
+    dependencies=READS,
     responses=documented(401, 403, 503),
 )
 async def secret(request: Request) -> Response:
@@ -37,7 +37,7 @@ async def secret(request: Request) -> Response:
 @router.post(
     "/webhooks/default/secret/rotate",
     response_model=WebhookSecret,
-    dependencies=_WRITE,
+    dependencies=WRITES,
     responses=documented(401, 403, 503),
 )
 async def rotate(request: Request) -> Response:
@@ -49,7 +49,7 @@ async def rotate(request: Request) -> Response:
     "/webhook-endpoints",
     status_code=201,
     response_model=EndpointObject,
-    dependencies=_WRITE,
+    dependencies=WRITES,
     responses=documented(400, 401, 403, 413, 422, 503),
     openapi_extra=body_of(CreateEndpoint),
 )
@@ -65,7 +65,7 @@ async def create(request: Request) -> Response:
 @router.get(
     "/webhook-endpoints",
     response_model=EndpointList,
-    dependencies=_READ,
+    dependencies=READS,
     responses=documented(401, 403, 503),
 )
 async def endpoints(request: Request) -> Response:
@@ -77,7 +77,7 @@ async def endpoints(request: Request) -> Response:
 @router.get(
     "/webhook-endpoints/{id}",
     response_model=EndpointObject,
-    dependencies=_READ,
+    dependencies=READS,
     responses=documented(401, 403, 404, 422, 503),
 )
 async def read(request: Request, id: EndpointId) -> Response:
@@ -88,7 +88,7 @@ async def read(request: Request, id: EndpointId) -> Response:
 @router.patch(
     "/webhook-endpoints/{id}",
     response_model=EndpointObject,
-    dependencies=_WRITE,
+    dependencies=WRITES,
     responses=documented(400, 401, 403, 404, 413, 422, 503),
     openapi_extra=body_of(ChangeEndpoint),
 )
@@ -104,7 +104,7 @@ async def change(request: Request, id: EndpointId) -> Response:
 @router.delete(
     "/webhook-endpoints/{id}",
     status_code=204,
-    dependencies=_WRITE,
+    dependencies=WRITES,
     responses=documented(401, 403, 404, 422, 503),
 )
 async def delete(request: Request, id: EndpointId) -> Response:
@@ -116,7 +116,7 @@ async def delete(request: Request, id: EndpointId) -> Response:
 @router.get(
     "/webhook-endpoints/{id}/secret",
     response_model=WebhookSecret,
-    dependencies=_READ,
+    dependencies=READS,
     responses=documented(401, 403, 404, 422, 503),
 )
 async def endpoint_secret(request: Request, id: EndpointId) -> Response:
@@ -127,7 +127,7 @@ async def endpoint_secret(request: Request, id: EndpointId) -> Response:
 @router.post(
     "/webhook-endpoints/{id}/secret/rotate",
     response_model=WebhookSecret,
-    dependencies=_WRITE,
+    dependencies=WRITES,
     responses=documented(401, 403, 404, 422, 503),
 )
 async def rotate_endpoint(request: Request, id: EndpointId) -> Response:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 import httpcore2
 
@@ -24,6 +25,8 @@ CONNECT_TIMEOUT_S = 5.0
 BODY_TIMEOUT_S = 2.0
 #: Read of a receiver's answer; if there is more, the connection is closed.
 ANSWER_BYTES = 1024
+#: A pool looks at all of its connections for each request, so receivers share it with few others.
+POOLS = 64
 #: Answers are compared with texts by pieces of this length, so far apart: any eleven characters hold one.
 _PIECE, _STEP = 8, 4
 
@@ -47,17 +50,22 @@ class Sender:
 
     Args:
         allowed: addresses that may be reached although they are not public.
-        at_once: connections at the same time.
+        at_once: connections to one receiver at the same time.
     """
 
     def __init__(self, allowed: Sequence[Network], at_once: int) -> None:
-        self._pool = httpcore2.AsyncConnectionPool(
-            network_backend=GuardedBackend(allowed), max_connections=at_once, keepalive_expiry=5
-        )
+        backend = GuardedBackend(allowed)
+        self._pools = [
+            httpcore2.AsyncConnectionPool(
+                network_backend=backend, max_connections=at_once, keepalive_expiry=5
+            )
+            for _ in range(POOLS)
+        ]
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._pool.aclose()
+        for pool in self._pools:
+            await pool.aclose()
 
     async def send(self, url: str, id: str, body: str, signing: Sequence[str]) -> Receipt:
         """Post ``body`` once; redirects are not followed."""
@@ -73,7 +81,7 @@ class Sender:
         try:
             async with (
                 asyncio.timeout(TIMEOUT_S),
-                self._pool.stream(
+                self._pool(url).stream(
                     "POST", url, headers=headers, content=body.encode(), extensions=timeouts
                 ) as answer,
             ):
@@ -81,6 +89,10 @@ class Sender:
         except Exception as error:  # noqa: BLE001 - one receiver must never stop deliveries to the others
             receipt = Receipt(type(error).__name__)
         return replace(receipt, duration_ms=round((time.monotonic() - begun) * 1000))
+
+    def _pool(self, url: str) -> httpcore2.AsyncConnectionPool:
+        """Return the same pool for the same receiver."""
+        return self._pools[hash(urlsplit(url).netloc) % POOLS]
 
 
 async def _beginning(answer: httpcore2.Response) -> bytes:

@@ -14,6 +14,8 @@ import pytest
 from redis import Redis
 
 from contract import keys
+from gateway.batches.results import AT_ONCE
+from gateway.batches.store import row_id
 from gateway.connections import HEAD_LIMIT
 from gateway.edge import page_policy
 from tests.gateway.conftest import Gateway, Start
@@ -326,5 +328,25 @@ def test_an_unexpected_error_is_logged_by_its_place_without_its_words(start: Sta
         assert (answer.status_code, answer.json()["code"]) == (500, "internal")
         assert canary not in answer.text
     log = gateway.log.read_text()
-    assert '"request.failed"' in log
+    assert [line["path"] for line in failed(log)] == [f"/v1/predictions/{id}"]
     assert canary not in log
+
+
+def test_an_error_after_the_answer_began_is_logged_as_well(start: Start, apart_url: str) -> None:
+    texts = json.dumps(["a fine day"] * (AT_ONCE + 1))
+    with start() as gateway:
+        headers = {"Content-Type": "application/json"}
+        batch = gateway.http.post("/v1/batches", content=texts, headers=headers).json()["id"]
+        key = keys.prediction(row_id(batch, AT_ONCE))
+        with Redis.from_url(apart_url) as redis:
+            redis.delete(key)
+            redis.set(key, "not a hash")
+        with pytest.raises(httpx2.RemoteProtocolError):
+            gateway.http.get(f"/v1/batches/{batch}/results")
+    found = failed(gateway.log.read_text())
+    assert [line["path"] for line in found] == [f"/v1/batches/{batch}/results"]
+
+
+def failed(log: str) -> list[dict]:
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    return [line for line in lines if line["event"] == "request.failed"]
