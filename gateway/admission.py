@@ -56,8 +56,11 @@ class NewPrediction:
     quota: int | None = None
 
     def record(self) -> dict[str, str]:
-        """Return the fields of the prediction's record that the client determines."""
-        return {"id": self.id, "model": self.model, "input": self.input, "metadata": self.metadata}
+        """Return the fields of the prediction's record that are known before it is admitted."""
+        return {
+            "id": self.id, "model": self.model, "input": self.input, "metadata": self.metadata,
+            "owner": self.owner,
+        }  # fmt: skip
 
     def arguments(self) -> list[str | int | float]:
         """Return the sixteen arguments of admit.lua."""

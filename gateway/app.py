@@ -32,6 +32,7 @@ from gateway.inference import protocol
 from gateway.inference import routes as inference
 from gateway.keyring import Keyring
 from gateway.lag import Lag
+from gateway.links import Links
 from gateway.metrics import Measured, Metrics
 from gateway.services import Services
 from gateway.settings import Settings
@@ -78,7 +79,7 @@ def create_app(settings: Settings, traces: "Exit | None" = None) -> FastAPI:
         await keyring.connect(redis)
         sender = Sender(settings.webhook_allow, AT_ONCE)
         spans = Deliveries(traces.tracer) if traces else None
-        deliverer = Deliverer(redis, sender, settings.base_url, spans)
+        deliverer = Deliverer(redis, sender, Links(settings.base_url, keyring.digest), spans)
         waiters = Waiters(redis, deliverer.ring)
         streams = Streams(redis, waiters)
         bounds = Bounds(settings.queue_limit, settings.queue_size)
@@ -97,6 +98,7 @@ def create_app(settings: Settings, traces: "Exit | None" = None) -> FastAPI:
             journal=Journal(redis),
             metrics=metrics,
             catalog=catalog,
+            keyring=keyring,
         )
         upkeep = Upkeep(redis, store, admissions.values())
         parts = (waiters, streams, deliverer, upkeep, batch_store, lag, keyring)

@@ -1,5 +1,6 @@
 """``python -m gateway keys``: making, listing and revoking API keys, whether or not a gateway runs."""
 
+import asyncio
 import contextlib
 import sys
 from collections.abc import Iterator
@@ -72,7 +73,9 @@ def list_() -> None:
 
 @keys.command()
 def revoke(id: Annotated[str, typer.Argument(help="As `keys list` shows it.")]) -> None:
-    """Revoke a key: within two seconds every gateway refuses it. What it created stays its own.
+    """Revoke a key: within two seconds every gateway refuses it.
+
+    Its webhook endpoints are disabled. What it created stays its own, and goes when its time is over.
 
     Example: `python -m gateway keys revoke k3v9x0a2bq`
     """
@@ -84,7 +87,19 @@ def revoke(id: Annotated[str, typer.Argument(help="As `keys list` shows it.")]) 
         raise typer.Exit(1)
     with _redis() as redis:
         redis.hset(keyring.KEYS, id, found.revoked().model_dump_json())
+        asyncio.run(_disable_endpoints(id))
     print(f"{id} is revoked.")
+
+
+async def _disable_endpoints(owner: str) -> None:
+    from redis.asyncio import Redis
+
+    from gateway.webhooks.endpoints import Change, Endpoints
+
+    async with Redis.from_url(settings_or_exit().redis_url, decode_responses=True) as redis:
+        endpoints = Endpoints(redis)
+        for endpoint in await endpoints.all(owner):
+            await endpoints.change(endpoint.id, owner, Change(enabled=False))
 
 
 def keyless(redis_url: str) -> bool | None:

@@ -23,7 +23,7 @@ from gateway.predictions import Id
 from gateway.problems import documented
 from gateway.rendering import prediction_json
 from gateway.schemas import Feedback, PredictionObject
-from gateway.services import base_url_of, services
+from gateway.services import links_of, services
 
 router = APIRouter(prefix="/v1", tags=["predictions"])
 
@@ -44,7 +44,7 @@ async def feedback(request: Request, id: Id) -> Response:
     predicted = _checked(await app.store.prediction(id, owner), body.label)
     await _keep(app.redis, id, body, predicted)
     found = await app.store.prediction(id, owner)
-    return Response(prediction_json(found, base_url_of(request)), media_type="application/json")
+    return Response(prediction_json(found, links_of(request)), media_type="application/json")
 
 
 def _checked(record: Record, truth: str) -> str:

@@ -60,6 +60,8 @@ class Front:
     async def _asked(self, scope: Scope) -> Caller:
         if is_public(scope["path"]):
             return NOBODY
+        if streaming := self._keyring.streaming(scope["path"], scope["query_string"]):
+            return streaming
         return await self._keyring.ask(scope["headers"])
 
     async def _create(self, scope: Scope, receive: Receive, send: Send) -> None:

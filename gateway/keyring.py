@@ -23,6 +23,7 @@ from redis.exceptions import RedisError
 
 from gateway.access import ANYBODY, Caller, Scope
 from gateway.errors import QueueUnavailable, Unauthenticated
+from gateway.links import owner_by_token
 
 log = logging.getLogger(__name__)
 
@@ -125,6 +126,16 @@ class Keyring:
         if sent and held and hmac.compare_digest(hashlib.sha256(sent[1]).digest(), held.digest):
             return held.caller
         return None
+
+    def digest(self, id: str) -> bytes | None:
+        """Return the stored hash of a key that is good now."""
+        held = self._held.get(id.encode())
+        return held.digest if held else None
+
+    def streaming(self, path: str, query: bytes) -> Caller | None:
+        """Return who may follow the stream at this address, by the token that it carries."""
+        owner = owner_by_token(path, query, self.digest)
+        return Caller(owner, frozenset({Scope.READ})) if owner else None
 
     async def ask(self, headers: Headers) -> Caller:
         """Return who sent a request that :meth:`known` does not know; the key may have been made just now.

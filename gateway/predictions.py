@@ -24,7 +24,7 @@ from gateway.problems import documented
 from gateway.quota import rate_limit
 from gateway.rendering import prediction_json
 from gateway.schemas import CreatePrediction, PredictionList, PredictionObject
-from gateway.services import Services, base_url_of, services
+from gateway.services import Services, links_of, services
 from gateway.webhooks import guard
 from gateway.webhooks.messages import wanted_calls
 
@@ -189,10 +189,10 @@ async def created(
     found = await services(request).store.created(
         caller(request).owner, listing.cursor(cursor), wanted, limit
     )
-    base_url = base_url_of(request)
+    links = links_of(request)
     query = {**wanted.query(), "limit": str(limit)}
     body = listing.page(
-        f"{base_url}/v1/predictions", found, partial(prediction_json, base_url=base_url), query
+        f"{links.base_url}/v1/predictions", found, partial(prediction_json, links=links), query
     )
     return Response(body, media_type="application/json")
 
@@ -281,10 +281,10 @@ async def _check_version(app: Services, model: str, version: str) -> None:
 
 
 def _answer(request: Request, record: Record, status: int, patience: timedelta | None) -> Response:
-    base_url = base_url_of(request)
+    links = links_of(request)
     headers = {}
     if status in (201, 202):
-        headers["Location"] = f"{base_url}/v1/predictions/{record['id']}"
+        headers["Location"] = links.prediction(record["id"])
     if patience is not None:
         headers["Preference-Applied"] = f"wait={int(patience.total_seconds())}"
-    return Response(prediction_json(record, base_url), status, headers, "application/json")
+    return Response(prediction_json(record, links), status, headers, "application/json")

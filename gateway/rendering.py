@@ -13,14 +13,15 @@ from typing import cast
 
 from contract.jobs import RETENTION
 from contract.predictions import Record
+from gateway.links import Links
 
 _KEPT_S = int(RETENTION.total_seconds())
 
 
-def prediction_json(record: Record, base_url: str) -> str:
+def prediction_json(record: Record, links: Links) -> str:
     """Return the JSON of ``gateway.schemas.PredictionObject``."""
-    url = f"{base_url}/v1/predictions/{record['id']}"
     get = cast("Mapping[str, str]", record).get
+    url, stream = links.prediction(record["id"]), links.stream(record["id"], get("owner", ""))
     created, started, completed = get("created_at"), get("started_at"), get("completed_at")
     return (
         f'{{"id":{quoted(record["id"])},"model":{quoted(record["model"])},'
@@ -38,8 +39,8 @@ def prediction_json(record: Record, base_url: str) -> str:
         f'"expires_at":{_time(_expiry(completed))},'
         f'"attempts":{get("attempts") or "0"},"metadata":{get("metadata") or "null"},'
         f'"feedback":{_feedback(get("feedback"), get("feedback_source"), get("feedback_at"))},'
-        f'"urls":{{"get":{quoted(url)},"cancel":{quoted(url + "/cancel")},"stream":{quoted(url + "/stream")},'
-        f'"web":{quoted(base_url + "/?prediction=" + record["id"])}}}}}'
+        f'"urls":{{"get":{quoted(url)},"cancel":{quoted(url + "/cancel")},"stream":{quoted(stream)},'
+        f'"web":{quoted(links.base_url + "/?prediction=" + record["id"])}}}}}'
     )
 
 

@@ -9,6 +9,8 @@ from redis.asyncio import Redis
 from gateway.admission import Admission
 from gateway.batches.store import Batches
 from gateway.catalog import Catalog
+from gateway.keyring import Keyring
+from gateway.links import Links
 from gateway.metrics import Metrics
 from gateway.settings import Settings
 from gateway.store import Store
@@ -33,6 +35,7 @@ class Services:
     journal: Journal
     metrics: Metrics
     catalog: Catalog
+    keyring: Keyring
 
 
 def base_url_of(request: Request) -> str:
@@ -42,6 +45,11 @@ def base_url_of(request: Request) -> str:
     scope = request.scope
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
     return f"{scope['scheme']}://{host}{scope.get('root_path', '')}"
+
+
+def links_of(request: Request) -> Links:
+    """Return what the addresses in an answer to this client are made of."""
+    return Links(base_url_of(request), services(request).keyring.digest)
 
 
 def services(request: Request) -> Services:

@@ -17,10 +17,11 @@ from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
 from contract.states import Status
 from gateway.access import Scope, caller, needs
 from gateway.errors import PredictionExpired, PredictionNotFound, QueueUnavailable
+from gateway.links import Links
 from gateway.predictions import Id
 from gateway.problems import documented
 from gateway.rendering import prediction_json
-from gateway.services import Services, base_url_of, services
+from gateway.services import Services, links_of, services
 from gateway.streams.story import Moment, heard, line, rest, story
 
 router = APIRouter(prefix="/v1", tags=["predictions"])
@@ -59,19 +60,27 @@ _EVENT = {
         204: {"description": "All of it was heard already: do not come back"},
         **documented(401, 403, 404, 410, 422, 503),
     },
-)
+    openapi_extra={
+        "parameters": [
+            {
+                "name": "token", "in": "query", "schema": {"type": "string"},
+                "description": "As `urls.stream` has it: then no key is needed",
+            }
+        ]
+    },
+)  # fmt: skip
 async def stream(
     request: Request,
     id: Id,
     last_event_id: Annotated[str | None, Header(description="What was heard already")] = None,
 ) -> Response:
     """Follow a prediction until it has ended."""
-    app, owner, base_url = services(request), caller(request).owner, base_url_of(request)
+    app, owner, links = services(request), caller(request).owner, links_of(request)
     told, after = story(await app.store.prediction(id, owner)), heard(last_event_id)
     if told[-1].is_end and not rest(told, after):
         return Response(status_code=204)
     is_replicate = request.headers.get("user-agent", "").startswith(_REPLICATE)
-    write = _replicate if is_replicate else partial(_ours, base_url)
+    write = _replicate if is_replicate else partial(_ours, links)
     return EventSourceResponse(
         _frames(app, id, owner, after, write),
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
@@ -105,8 +114,8 @@ async def _frames(
                 yield KEEPALIVE_COMMENT
 
 
-def _ours(base_url: str, moment: Moment) -> bytes:
-    data = line(prediction_json(moment.record, base_url))
+def _ours(links: Links, moment: Moment) -> bytes:
+    data = line(prediction_json(moment.record, links))
     return format_sse_event(data_str=data, event=moment.event, id=str(moment.number))
 
 

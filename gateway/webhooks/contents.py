@@ -19,6 +19,7 @@ from contract.predictions import ESSENTIAL, Record
 from contract.states import TERMINAL, Status
 from gateway.batches.rendering import batch_json
 from gateway.identifiers import made
+from gateway.links import Links
 from gateway.rendering import prediction_json
 from gateway.schemas import alert_object
 from gateway.times import rfc3339
@@ -49,7 +50,7 @@ class Told:
     private: tuple[str, ...] = ()
 
 
-Renderer = Callable[["Redis", str, Message], Awaitable[Told | None]]
+Renderer = Callable[["Redis", Links, Message], Awaitable[Told | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,15 +71,15 @@ class Outgoing:
 class Contents:
     """Says what is in a webhook. Raises RedisError when Redis is away."""
 
-    def __init__(self, redis: "Redis", base_url: str) -> None:
+    def __init__(self, redis: "Redis", links: Links) -> None:
         self._redis = redis
-        self._base_url = base_url
+        self._links = links
         self._secrets = Secrets(redis)
 
     async def told(self, message: Message) -> Told | None:
         """Return what there is to say, or None if nobody knows any more."""
         renderer = RENDERERS.get(message.type)
-        return await renderer(self._redis, self._base_url, message) if renderer else None
+        return await renderer(self._redis, self._links, message) if renderer else None
 
     async def of(self, message: Message) -> Outgoing | None:
         """Return the webhook of one entry, or None if there is nothing (any more) to send."""
@@ -137,35 +138,35 @@ async def _hash(redis: "Redis", key: str) -> dict[str, str]:
     return cast("dict[str, str]", await redis.hgetall(key))
 
 
-async def _prediction(redis: "Redis", base_url: str, message: Message) -> Told | None:
+async def _prediction(redis: "Redis", links: Links, message: Message) -> Told | None:
     fields = await _hash(redis, keys.prediction(message.subject))
     if not all(name in fields for name in ESSENTIAL):
         return None
     if message.type == messages.START:
-        return _started(fields, base_url, message)
+        return _started(fields, links, message)
     status = fields["status"]
     # Run again since, and not ended yet or otherwise: that end has, or will have, an entry of its own.
     if status not in TERMINAL or message.type not in (messages.COMPLETED, f"prediction.{status}"):
         return None
     is_wanted = fields.get("webhook_if", status) == status
     webhook = fields.get("webhook", "") if is_wanted else ""
-    return _of_record(fields, base_url, message, fields["completed_at"], webhook)
+    return _of_record(fields, links, message, fields["completed_at"], webhook)
 
 
-def _started(fields: dict[str, str], base_url: str, message: Message) -> Told:
+def _started(fields: dict[str, str], links: Links, message: Message) -> Told:
     """It may have ended since: what is told is its beginning."""
     begun = {name: fields[name] for name in _AT_START if name in fields} | {"status": Status.PROCESSING}
-    return _of_record(begun, base_url, message, fields["created_at"], fields.get("webhook_start", ""))
+    return _of_record(begun, links, message, fields["created_at"], fields.get("webhook_start", ""))
 
 
 #: What a record has when its first attempt begins.
 _AT_START = ("model", "input", "created_at", "started_at", "attempts", "metadata", "owner", "trace")
 
 
-def _of_record(fields: Mapping[str, str], base_url: str, message: Message, at: str, webhook: str) -> Told:
+def _of_record(fields: Mapping[str, str], links: Links, message: Message, at: str, webhook: str) -> Told:
     record = cast("Record", {**fields, "id": message.subject})
     return Told(
-        data=prediction_json(record, base_url),
+        data=prediction_json(record, links),
         at=float(at),
         owner=fields.get("owner", ""),
         webhook=webhook,
@@ -175,12 +176,12 @@ def _of_record(fields: Mapping[str, str], base_url: str, message: Message, at: s
     )
 
 
-async def _batch(redis: "Redis", base_url: str, message: Message) -> Told | None:
+async def _batch(redis: "Redis", links: Links, message: Message) -> Told | None:
     fields = await _hash(redis, keys.batch(message.subject))
     if not fields.get("completed_at"):
         return None
     return Told(
-        data=batch_json({**fields, "id": message.subject}, base_url),
+        data=batch_json({**fields, "id": message.subject}, links.base_url),
         at=float(fields["completed_at"]),
         owner=fields.get("owner", ""),
         webhook=fields.get("webhook", ""),
@@ -188,7 +189,7 @@ async def _batch(redis: "Redis", base_url: str, message: Message) -> Told | None
     )
 
 
-async def _alert(redis: "Redis", _: str, message: Message) -> Told | None:
+async def _alert(redis: "Redis", _: Links, message: Message) -> Told | None:
     fields = await _hash(redis, keys.alert(message.subject))
     if not fields:
         return None
@@ -198,7 +199,7 @@ async def _alert(redis: "Redis", _: str, message: Message) -> Told | None:
     return Told(data=json.dumps(alert_object(alert)), at=alert.resolved_at or alert.fired_at)
 
 
-async def _entry(redis: "Redis", _: str, message: Message) -> Told | None:
+async def _entry(redis: "Redis", _: Links, message: Message) -> Told | None:
     answer = await redis.xrange(keys.EVENTS, message.subject, message.subject)
     found = cast("list[tuple[str, dict[str, str]]]", answer)
     if not found:
@@ -207,7 +208,7 @@ async def _entry(redis: "Redis", _: str, message: Message) -> Told | None:
     return Told(data=json.dumps(fields), at=int(message.subject.partition("-")[0]) / 1000)
 
 
-async def _endpoint(redis: "Redis", _: str, message: Message) -> Told | None:
+async def _endpoint(redis: "Redis", _: Links, message: Message) -> Told | None:
     fields = await _hash(redis, ENDPOINT_PREFIX + message.subject)
     if not fields:
         return None
@@ -220,8 +221,8 @@ async def _endpoint(redis: "Redis", _: str, message: Message) -> Told | None:
     )
 
 
-async def _ping(redis: "Redis", base_url: str, message: Message) -> Told | None:
-    told = await _endpoint(redis, base_url, Message(message.type, message.endpoint))
+async def _ping(redis: "Redis", links: Links, message: Message) -> Told | None:
+    told = await _endpoint(redis, links, Message(message.type, message.endpoint))
     asked_at = made(message.subject)
     return replace(told, at=asked_at.timestamp(), again="") if told and asked_at else None
 

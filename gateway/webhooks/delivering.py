@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 
 from contract import keys
 from contract.scripts import OUTBOX
+from gateway.links import Links
 from gateway.tracing import Deliveries
 from gateway.webhooks.contents import Contents, Outgoing
 from gateway.webhooks.deliveries import Journal
@@ -62,11 +63,11 @@ class Deliverer:
     """Empties the outbox, for as long as the gateway lives."""
 
     def __init__(
-        self, redis: "Redis", sender: Sender, base_url: str, traces: Deliveries | None = None
+        self, redis: "Redis", sender: Sender, links: Links, traces: Deliveries | None = None
     ) -> None:
         self._redis = redis
         self._sender = sender
-        self._contents = Contents(redis, base_url)
+        self._contents = Contents(redis, links)
         self._journal = Journal(redis)
         self._traces = traces
         self._rung = asyncio.Event()

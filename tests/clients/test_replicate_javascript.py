@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis
 
-from tests.gateway.conftest import Gateway
+from gateway import keyring
+from gateway.access import Scope
+from tests.gateway.conftest import Gateway, Start
 from tests.gateway.receiver import receiving
 from tests.working import Rule, wait_for, working
 
@@ -45,9 +48,12 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def say(installed: Path, gateway: Gateway) -> Say:
     """Make one call with the client; return its answer, or what it raised as a RuntimeError."""
 
-    def call(name: str, to: Gateway = gateway, **asked: Any) -> Any:
+    def call(name: str, to: Gateway = gateway, key: str = "", **asked: Any) -> Any:
         command = ["node", "say.js", name, f"{to.url}/v1", json.dumps(asked)]
-        done = subprocess.run(command, cwd=installed, capture_output=True, text=True, timeout=60, check=False)
+        environment = {**os.environ, "KEY": key} if key else None
+        done = subprocess.run(
+            command, cwd=installed, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
         assert done.returncode == 0, done.stderr
         said = json.loads(done.stdout)
         if "error" in said:
@@ -99,6 +105,19 @@ def test_stream_tells_each_state_and_ends(say: Say, served: Gateway) -> None:
     assert events[-1]["data"]["output"]["label"] == "positive"
     with pytest.raises(RuntimeError, match="the model could not answer this text"):
         say("stream", text="poison")
+
+
+def test_with_a_key_a_stream_is_followed_too_though_the_client_sends_none(
+    say: Say, start: Start, apart_url: str
+) -> None:
+    key, text = keyring.make("shop", [Scope.PREDICT, Scope.READ], None)
+    with Redis.from_url(apart_url) as redis:
+        redis.hset(keyring.KEYS, key.id, key.model_dump_json())
+    with start() as closed, working(apart_url, Rule()):
+        with pytest.raises(RuntimeError, match="unauthenticated"):
+            say("stream", closed, text=FINE)
+        events = say("stream", closed, key=text, text=FINE)
+    assert [event["event"] for event in events] == ["starting", "processing", "completed"]
 
 
 def test_a_webhook_is_valid_by_the_clients_own_check(say: Say, served: Gateway) -> None:

@@ -14,10 +14,12 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 
 from contract import keys
+from contract.keys import SUBSCRIBED_PREFIX
 from gateway import keyring
 from gateway.access import ANYBODY, Scope
 from gateway.errors import Unauthenticated
 from gateway.keyring import KEYS, PAUSE_S, Keyring
+from gateway.webhooks.endpoints import ENDPOINT_PREFIX
 from tests.gateway.conftest import Gateway, Start, running
 from tests.working import wait_for
 
@@ -199,14 +201,45 @@ def test_a_key_is_good_the_moment_it_is_made(start: Start, apart_url: str) -> No
                 assert create(client).status_code == 202
 
 
-def test_a_revoked_key_is_good_for_two_seconds_at_most(start: Start, apart_url: str) -> None:
+def test_a_revoked_key_and_its_endpoints_are_good_for_two_seconds_at_most(
+    start: Start, apart_url: str
+) -> None:
     key = make(apart_url)
     with start() as gateway, bearing(gateway, key) as client:
         assert create(client).status_code == 202
+        told = {"url": "http://127.0.0.1:9/hook", "events": ["prediction.failed"]}
+        endpoint = client.post("/v1/webhook-endpoints", json=told).json()["id"]
         assert command(apart_url, "revoke", id_of(key)).returncode == 0
         time.sleep(2)
         assert create(client).status_code == 401
+    with Redis.from_url(apart_url, decode_responses=True) as redis:
+        assert redis.hget(ENDPOINT_PREFIX + endpoint, "disabled_reason") == "owner"
+        assert redis.keys(SUBSCRIBED_PREFIX + "*") == []
     assert "  revoked " in command(apart_url, "list").stdout
+
+
+def test_a_streams_address_needs_no_key_and_opens_nothing_else(start: Start, apart_url: str) -> None:
+    key = make(apart_url)
+    with start() as gateway, bearing(gateway, key) as client:
+        one, other = create(client).json(), create(client).json()
+        assert one["urls"] == client.get(f"/v1/predictions/{one['id']}").json()["urls"]
+        address, token = one["urls"]["stream"].split("?")
+        assert opened(address + "?" + token) == 200
+        path, other_path = (f"{gateway.url}/v1/predictions/{each['id']}" for each in (one, other))
+        for closed in (
+            address, f"{address}?{token[:-1]}", f"{address}?{token.replace(id_of(key), 'a' * 10)}",
+            f"{other_path}/stream?{token}", f"{path}?{token}", f"{path}/stream/?{token}",
+            f"{path}/cancel?{token}",
+        ):  # fmt: skip
+            assert opened(closed) == 401, closed
+        command(apart_url, "revoke", id_of(key))
+        wait_for(lambda: opened(address + "?" + token) == 401, seconds=3)
+
+
+def opened(address: str) -> int:
+    """The status at an address for whoever has no key, without waiting for the end of a stream."""
+    with httpx2.stream("GET", address, trust_env=False) as answer:
+        return answer.status_code
 
 
 async def test_where_others_reach_the_gateway_it_never_opens(apart_url: str) -> None:

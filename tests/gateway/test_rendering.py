@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from contract.predictions import Record
+from gateway.links import Links
 from gateway.rendering import prediction_json
 from gateway.schemas import PredictionObject
 
@@ -26,8 +27,11 @@ CANCELED: Record = {
 }  # fmt: skip
 
 
+HERE = Links("http://here", lambda _: None)
+
+
 def shown(record: Record) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(prediction_json(record, "http://here"))
+    found: dict[str, Any] = json.loads(prediction_json(record, HERE))
     return found
 
 
@@ -35,7 +39,7 @@ def shown(record: Record) -> dict[str, Any]:
 def test_every_state_is_what_the_schema_promises(record: Record) -> None:
     body = shown(record)
     assert set(body) == set(PredictionObject.model_fields)
-    PredictionObject.model_validate_json(prediction_json(record, "http://here"), strict=True)
+    PredictionObject.model_validate_json(prediction_json(record, HERE), strict=True)
     assert body["status"] == record["status"]
 
 

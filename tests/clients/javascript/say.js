@@ -4,7 +4,7 @@ import Replicate, { validateWebhook } from "replicate";
 const MODEL = "barometer/sentiment";
 const [, , name, baseUrl, argument] = process.argv;
 const asked = JSON.parse(argument);
-const replicate = new Replicate({ auth: "r8_token", baseUrl });
+const replicate = new Replicate({ auth: process.env.KEY ?? "r8_token", baseUrl });
 
 const calls = {
   run: ({ ref = MODEL, text, wait }) => replicate.run(ref, { input: { text }, ...(wait && { wait }) }),
