@@ -54,7 +54,9 @@ def test_a_program_that_will_not_stop_is_gone_with_its_children(tmp_path) -> Non
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_benchmark_that_is_stopped_stops_what_it_started(tmp_path, number: signal.Signals) -> None:
     script = (
-        "import sys, time; from pathlib import Path; from benchmarks import processes\n"
+        "import signal, sys, time; from pathlib import Path; from benchmarks import processes\n"
+        # As in a terminal, even where the tests themselves run in the background.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "processes.stop_on_sigterm()\n"
         f"with processes.running([sys.executable, '-c', 'import os, time; print(os.getpid(), flush=True);"
         f" time.sleep(600)'], Path({str(tmp_path / 'log')!r})): time.sleep(600)\n"

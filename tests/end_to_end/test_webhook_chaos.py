@@ -83,7 +83,7 @@ def test_every_webhook_is_delivered_whenever_gateways_are_killed(tmp_path, secon
             id = endpoint(gateway.http, managed.url, "prediction.succeeded")["id"]
         load = stack.enter_context(Load(own.url))
         ends = time.monotonic() + seconds
-        while time.monotonic() < ends:
+        while time.monotonic() < ends or kills < 4:
             with running(redis_url, tmp_path / "log") as gateway:
                 load.url = gateway.url
                 time.sleep(chance.uniform(0.5, 3))
@@ -97,7 +97,6 @@ def test_every_webhook_is_delivered_whenever_gateways_are_killed(tmp_path, secon
             judge(gateway, load.accepted, own, "/v1/webhooks/default/secret", "{}.completed")
             secret = f"/v1/webhook-endpoints/{id}/secret"
             judge(gateway, load.accepted, managed, secret, f"{{}}.prediction.succeeded.{id}")
-    assert kills > 3
     assert len(load.accepted) > 100
 
 

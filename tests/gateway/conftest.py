@@ -5,8 +5,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import httpx2
 import pytest
 import redis
 
+from gateway.lag import EVERY_S, MOST_S
 from tests.conftest import RedisServer, serve
 
 
@@ -64,6 +67,26 @@ def running(redis_url: str, log: Path, **settings: str) -> Iterator[Gateway]:
         status = process.wait(15)
     # uvicorn raises the signal again once everything is closed.
     assert status in (0, -signal.SIGTERM, -signal.SIGKILL), log.read_text()
+
+
+@contextmanager
+def held_up(gateway: Gateway) -> Iterator[None]:
+    """Let a gateway run for moments only, as on a machine that has no time for it."""
+    over = threading.Event()
+
+    def hold() -> None:
+        while not over.is_set():
+            gateway.process.send_signal(signal.SIGSTOP)
+            time.sleep(2 * MOST_S)
+            gateway.process.send_signal(signal.SIGCONT)
+            time.sleep(EVERY_S / 3)
+
+    with ThreadPoolExecutor(1) as holding:
+        holding.submit(hold)
+        try:
+            yield
+        finally:
+            over.set()
 
 
 Start = Callable[..., AbstractContextManager[Gateway]]

@@ -1,16 +1,13 @@
 """A gateway that is asked for more than it can do says so at once."""
 
 import asyncio
-import os
-import signal
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from gateway.errors import Overloaded
 from gateway.lag import EVERY_S, MOST_S, Lag
-from tests.gateway.conftest import Start
+from tests.gateway.conftest import Start, held_up
 from tests.working import wait_for
 
 
@@ -19,9 +16,9 @@ async def test_a_loop_that_is_held_up_again_and_again_is_late_until_it_is_not() 
     measuring = asyncio.create_task(lag.run())
     await asyncio.sleep(2 * EVERY_S)
     lag.check()
-    await held_up()
+    await paused()
     lag.check()
-    await held_up()
+    await paused()
     with pytest.raises(Overloaded):
         lag.check()
     await asyncio.sleep(3 * EVERY_S)
@@ -29,7 +26,7 @@ async def test_a_loop_that_is_held_up_again_and_again_is_late_until_it_is_not() 
     measuring.cancel()
 
 
-async def held_up() -> None:
+async def paused() -> None:
     time.sleep(2 * MOST_S)  # noqa: ASYNC251 - this is the fault
     await asyncio.sleep(EVERY_S / 5)
 
@@ -37,14 +34,9 @@ async def held_up() -> None:
 def test_creates_are_then_refused_until_it_has_caught_up(start: Start) -> None:
     with start() as gateway:
         assert gateway.create("fine").status_code == 202
-        with ThreadPoolExecutor(1) as client:
-            answered = client.submit(lambda: [gateway.create("fine") for _ in range(20)])
-            while not answered.done():
-                os.kill(gateway.process.pid, signal.SIGSTOP)
-                time.sleep(2 * MOST_S)
-                os.kill(gateway.process.pid, signal.SIGCONT)
-                time.sleep(EVERY_S / 3)
-        refused = [answer for answer in answered.result() if answer.status_code == 503]
+        with held_up(gateway):
+            answers = [gateway.create("fine") for _ in range(20)]
+        refused = [answer for answer in answers if answer.status_code == 503]
         assert refused
         assert {answer.json()["code"] for answer in refused} == {"overloaded"}
         assert {answer.headers["Retry-After"] for answer in refused} == {"1"}

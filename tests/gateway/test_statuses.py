@@ -1,8 +1,6 @@
 """Every row of the table of errors in docs/api.md: provoked, and answered as the table says."""
 
-import os
 import re
-import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +14,7 @@ import pytest
 
 from gateway import errors
 from tests.conftest import RedisServer, serve
-from tests.gateway.conftest import Gateway, running
+from tests.gateway.conftest import Gateway, held_up, running
 from tests.gateway.test_batches import started_upload
 from tests.gateway.test_inference import INFER, tensor
 from tests.gateway.test_keys import make
@@ -137,11 +135,8 @@ def _unknown_label(service: Service) -> httpx2.Response:
 
 
 def _overloaded(service: Service) -> httpx2.Response:
-    os.kill(service.gateway.process.pid, signal.SIGSTOP)
-    time.sleep(1)
-    os.kill(service.gateway.process.pid, signal.SIGCONT)
-    answers = [service.create() for _ in range(10)]
-    return next(answer for answer in answers if answer.status_code == 503)
+    with held_up(service.gateway):
+        return next(answer for _ in range(50) if (answer := service.create()).status_code == 503)
 
 
 def _away(service: Service) -> httpx2.Response:

@@ -71,7 +71,7 @@ def mlflow_imported() -> None:
         import mlflow.pyfunc  # noqa: F401
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def tracking_uri(tmp_path_factory: pytest.TempPathFactory, mlflow_imported: None) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("mlflow")
     uri = f"sqlite:///{folder / 'mlflow.db'}"
