@@ -83,7 +83,7 @@ class Monitor:
             _log_malformed(event, error)
             return
         if negative:
-            self._telemetry.negative(negative.model)
+            self._telemetry.negative(negative)
             self._write(position.negatives.update(negative))
         if told:
             self._write(position.refusals.update(told))
