@@ -13,7 +13,7 @@ from contract import keys
 from monitoring.alerts import AlertBook
 
 #: What is sent to Application Insights once a minute as well.
-SENT = ("barometer_negatives_total", "barometer_alerts_total")
+SENT = ("barometer_negatives_total", "barometer_alerts_total", "barometer_monitoring_ticks_total")
 
 
 class Metrics:
@@ -21,6 +21,9 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.ticks = Counter(
+            "barometer_monitoring_ticks_total", "Looks at all that happened", registry=self.registry
+        )
         self.negatives = Counter(
             "barometer_negatives_total", "Negative results seen", ("model",), registry=self.registry
         )

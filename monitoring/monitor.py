@@ -75,6 +75,7 @@ class Monitor:
         self._write(position.negatives.advance(now))
         self._save(now, position.tail.cursor)
         self._position = position
+        self._telemetry.ticked()
 
     def _handle(self, event: Event, position: _Position) -> None:
         try:

@@ -38,6 +38,9 @@ class Telemetry(Protocol):
     def negative(self, negative: Negative) -> None:
         """Count one negative result of a model."""
 
+    def ticked(self) -> None:
+        """Count one look at all that happened."""
+
     def close(self) -> None:
         """Send what waits; give up after seconds."""
 
@@ -49,6 +52,9 @@ class NoTelemetry:
         """Do nothing."""
 
     def negative(self, negative: Negative) -> None:
+        """Do nothing."""
+
+    def ticked(self) -> None:
         """Do nothing."""
 
     def close(self) -> None:
@@ -91,6 +97,10 @@ class Counted:
         self._metrics.negatives.labels(negative.model).inc()
         self._further.negative(negative)
 
+    def ticked(self) -> None:
+        """Count: that somebody watches is seen by the figure's growth."""
+        self._metrics.ticks.inc()
+
     def close(self) -> None:
         """Pass on."""
         self._further.close()
@@ -114,6 +124,9 @@ class AzureTelemetry:
         if self._negatives:
             properties = {"model": negative.model, "event": str(negative.entry)}
             self._negatives.event("barometer.negative", properties, negative.entry.ms / 1000)
+
+    def ticked(self) -> None:
+        """Do nothing: the figure is sent."""
 
     def close(self) -> None:
         """Send what waits."""

@@ -11,6 +11,7 @@ from monitoring.errors import ConfigurationError
 from monitoring.monitor import Monitor
 from monitoring.rule import Negative
 from monitoring.window import EntryId
+from telemetry.events import QUEUED
 from tests.monitoring.ingestion import KEY, Ingestion, eventually, ingestion
 from tests.monitoring.stream import CANARY, SPAN_MS, alert_events, alerts, burst, minutes_ago, monitor
 
@@ -73,7 +74,7 @@ def test_a_day_of_negatives_crowds_out_no_alert(client, tmp_path):
         peer.is_hanging = True
         exit = telemetry.connect(peer.connection_string, tmp_path)
         fire(client, monitor(client, telemetry=exit))
-        for ms in range(30_000):
+        for ms in range(QUEUED + 1_000):
             exit.negative(Negative(EntryId(ms), "sentiment"))
         exit.close()
     waiting = "".join(path.read_text() for path in tmp_path.iterdir())
