@@ -87,6 +87,10 @@ class Insights:
 
         return self._made(AzureMonitorMetricExporter)
 
+    def leave(self) -> None:
+        """Send no more: what its exporters still have goes to disk."""
+        self._health.leave()
+
     def _made(self, exporter: Any) -> Any:
         try:
             return exporter(transport=Transport(self._health), **self._options)
@@ -100,12 +104,17 @@ class Health:
     def __init__(self) -> None:
         self._pause = Pause()
         self._is_away = False
+        self._is_left = False
         self._lock = threading.Lock()
 
     def allows(self) -> bool:
         """Whether to send now."""
         with self._lock:
-            return not self._pause.is_on(time.monotonic())
+            return not (self._is_left or self._pause.is_on(time.monotonic()))
+
+    def leave(self) -> None:
+        """Allow nothing any more."""
+        self._is_left = True
 
     def failed(self, reason: str, retry_after_s: float | None = None) -> None:
         """Take in a request that was not taken."""

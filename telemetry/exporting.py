@@ -23,11 +23,15 @@ from telemetry.figures import Figures
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
+    from telemetry.azure import Insights
+
 log = logging.getLogger(__name__)
 
 READ_TIMEOUT_S = 3
-#: Longer than one request may take.
+#: How long what waits is sent when the process ends: longer than one request may take.
 CLOSE_TIMEOUT_S = 4.0
+#: How long after that the rest is put on disk: sixteen thousand spans take three seconds of a core.
+KEEP_TIMEOUT_S = 6.0
 
 #: More than a batch can have. The SDK's own limit is 128.
 MOST_LINKS = 4096
@@ -54,10 +58,13 @@ class Exit:
         self, service: str, connection_string: str, endpoint: str, storage: Path | None = None
     ) -> None:
         self._resource = Resource({"service.name": service})
-        self._insights = None
+        self._insights: "Insights | None" = None
         self._events: Events | None = None
         self._listener: Listener | None = None
-        self._ends: list[Ends] = []
+        #: Ends of what goes to Application Insights; what it does not take is kept.
+        self._kept: list[Ends] = []
+        #: Ends of what goes to a collector; what it does not take is dropped.
+        self._dropped: list[Ends] = []
         # Application Insights' own default keeps five traces a second.
         self._provider = TracerProvider(
             sampler=ALWAYS_ON,
@@ -70,10 +77,10 @@ class Exit:
             from telemetry.azure import Insights
 
             self._insights = Insights(connection_string, storage)
-            self._send_spans(self._insights.spans())
+            self._kept.append(self._send_spans(self._insights.spans()))
             self._events = self._opened_events()
         if endpoint:
-            self._send_spans(Told(_collector(endpoint)))
+            self._dropped.append(self._send_spans(Told(_collector(endpoint))))
 
     def event(self, name: str, properties: Mapping[str, Any], at: float | None = None) -> None:
         """Queue a custom event; see ``telemetry.events``."""
@@ -98,30 +105,42 @@ class Exit:
     def mirror(self, registry: "CollectorRegistry", names: Sequence[str]) -> None:
         """Send these counters of a Prometheus registry once a minute, and at the end."""
         if self._insights:
-            self._ends.append(Figures(self._insights.metrics(), self._resource, registry, names))
+            self._kept.append(Figures(self._insights.metrics(), self._resource, registry, names))
 
     def close(self) -> None:
-        """Send what waits; give up after ``CLOSE_TIMEOUT_S``."""
+        """Send what waits for ``CLOSE_TIMEOUT_S``, keep the rest within ``KEEP_TIMEOUT_S``, and give up."""
         if self._listener:
             logging.getLogger().removeHandler(self._listener)
-        deadline = time.monotonic() + CLOSE_TIMEOUT_S
-        # Daemons, side by side: one that still waits for a silent endpoint then keeps nobody.
-        threads = [threading.Thread(target=end.shutdown, daemon=True) for end in self._ends]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        kept, dropped = _ended(self._kept), _ended(self._dropped)
+        _join([*kept, *dropped], CLOSE_TIMEOUT_S)
+        if self._insights:
+            self._insights.leave()
+            _join(kept, KEEP_TIMEOUT_S)
 
     def _opened_events(self) -> Events:
         assert self._insights is not None
         events = Events(self._insights.logs(), self._resource)
-        self._ends.append(events)
+        self._kept.append(events)
         return events
 
-    def _send_spans(self, exporter: SpanExporter) -> None:
+    def _send_spans(self, exporter: SpanExporter) -> Ends:
         processor = BatchSpanProcessor(exporter, max_queue_size=QUEUED)
         self._provider.add_span_processor(processor)
-        self._ends.append(processor)
+        return processor
+
+
+def _ended(ends: Sequence[Ends]) -> list[threading.Thread]:
+    """End all side by side. Daemons: one that still waits for a silent endpoint then keeps nobody."""
+    threads = [threading.Thread(target=end.shutdown, daemon=True) for end in ends]
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def _join(threads: Sequence[threading.Thread], within_s: float) -> None:
+    deadline = time.monotonic() + within_s
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
 
 
 class Told(SpanExporter):

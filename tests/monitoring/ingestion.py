@@ -20,7 +20,7 @@ KEY = "00000000-0000-4000-8000-000000000000"
 #: What a peer can be told to do; ``refused`` is no peer at all.
 FAULTS = ("none", "slow", "429", "439", "206", "500", "hang", "cut", "refused")
 #: How long one that is slow takes for each answer.
-SLOW_S = 0.5
+SLOW_S = 2.0
 
 
 @dataclass

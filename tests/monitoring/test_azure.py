@@ -179,6 +179,20 @@ AS_SQL = """
 """
 
 
+def test_the_window_query_has_the_steps_that_are_tried_here():
+    steps = [line for line in kql.query("any_window").splitlines() if not line.startswith("//")]
+    assert steps == [
+        "AppEvents",
+        '| where Name == "barometer.negative"',
+        "| extend Model = tostring(Properties.model), Event = tostring(Properties.event)",
+        "| summarize At = min(TimeGenerated) by Model, Event",
+        "| order by Model asc, At asc",
+        "| extend First = prev(At, 3), IsOfModel = prev(Model, 3) == Model",
+        "| where IsOfModel and At - First < 5m",
+        "| project At, First, Model",
+    ]
+
+
 @pytest.mark.parametrize("seed", range(50))
 def test_the_steps_of_the_window_query_find_what_counting_everything_finds(seed: int):
     chance = random.Random(seed)

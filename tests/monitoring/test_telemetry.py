@@ -69,6 +69,7 @@ def test_every_negative_is_an_event_dated_by_the_stream(client, tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_a_day_of_negatives_crowds_out_no_alert(client, tmp_path):
     with ingestion() as peer:
         peer.is_hanging = True

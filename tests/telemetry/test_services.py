@@ -172,11 +172,8 @@ def test_each_request_is_one_row_and_each_prediction_one_operation_across_the_qu
     assert not waiting(tmp_path / "kept")
 
 
-#: With the hung one in every run, because it is the worst; `make test-slow` runs them all.
-SOME = [pytest.param(fault, marks=() if fault == "hang" else pytest.mark.slow) for fault in FAULTS]
-
-
-@pytest.mark.parametrize("fault", SOME)
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", FAULTS)
 def test_no_service_is_harmed_and_what_happened_is_told_when_azure_is_back(
     url: str, tmp_path: Path, fault: str
 ) -> None:
@@ -209,8 +206,8 @@ def test_no_service_is_harmed_and_what_happened_is_told_when_azure_is_back(
     }
     print(f"{fault}: {arrived}, {len(kept)} had waited on disk; three services stopped in {stopped_s:.1f} s")
     happened = {"requests": count, "predictions": count, "negatives": count, "alerts": 1}
-    # One after the other, each waits for one request.
-    assert stopped_s < 3 * 6
+    # One after the other; each waits for one request or two.
+    assert stopped_s < 3 * 8
     if fault == "cut":
         assert all(arrived[name] >= happened[name] for name in happened)
     elif fault == "439":
