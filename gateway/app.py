@@ -33,7 +33,8 @@ from gateway.inference import routes as inference
 from gateway.keyring import Keyring
 from gateway.lag import Lag
 from gateway.links import Links
-from gateway.metrics import Measured, Metrics
+from gateway.logging import TOLD
+from gateway.metrics import SENT, Measured, Metrics
 from gateway.services import Services
 from gateway.settings import Settings
 from gateway.stopping import told_to_stop
@@ -151,6 +152,9 @@ def served(settings: Settings) -> ASGIApp:
     """
     traces = telemetry.connect("barometer-gateway", *settings.traces_to)
     app = create_app(settings, traces)
+    if traces:
+        traces.listen(TOLD)
+        traces.mirror(app.state.metrics.registry, SENT)
     [route] = [route for route in app.routes if isinstance(route, DirectRoute)]
     front = Front(app, route, app.state.metrics, app.state.lag, app.state.keyring)
     edge = guarded(front, settings.cors_origins)

@@ -3,6 +3,7 @@
 import re
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator
@@ -78,6 +79,8 @@ class Settings(BaseSettings):
         SecretStr, Field(validation_alias="APPLICATIONINSIGHTS_CONNECTION_STRING")
     ] = SecretStr("")
     otlp_endpoint: Annotated[str, Field(validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")] = ""
+    #: Where telemetry waits while Application Insights is away; else in a temporary folder.
+    telemetry_dir: Path | None = None
 
     @field_validator("webhook_allow", mode="before")
     @classmethod
@@ -143,6 +146,6 @@ class Settings(BaseSettings):
             return False
 
     @property
-    def traces_to(self) -> tuple[str, str]:
-        """Application Insights and an OpenTelemetry collector, where they are set."""
-        return self.connection_string.get_secret_value(), self.otlp_endpoint
+    def traces_to(self) -> tuple[str, str, Path | None]:
+        """Application Insights, an OpenTelemetry collector, and where what the former does not take waits."""
+        return self.connection_string.get_secret_value(), self.otlp_endpoint, self.telemetry_dir

@@ -22,7 +22,7 @@ def configure(level: str) -> None:
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
             "root": {"handlers": ["stderr"], "level": level},
-            # APScheduler warns at each tick that a slow Redis delays, Azure's client logs each request.
-            "loggers": {"apscheduler": {"level": "ERROR"}, "azure": {"level": "WARNING"}},
+            # APScheduler warns at each tick that a slow Redis delays; that Azure is away is said by us, once.
+            "loggers": {"apscheduler": {"level": "ERROR"}, "azure": {"level": "CRITICAL"}},
         }
     )

@@ -75,6 +75,7 @@ class Monitor:
         self._write(position.negatives.advance(now))
         self._save(now, position.tail.cursor)
         self._position = position
+        self._telemetry.ticked()
 
     def _handle(self, event: Event, position: _Position) -> None:
         try:
@@ -83,7 +84,7 @@ class Monitor:
             _log_malformed(event, error)
             return
         if negative:
-            self._telemetry.negative(negative.model)
+            self._telemetry.negative(negative)
             self._write(position.negatives.update(negative))
         if told:
             self._write(position.refusals.update(told))

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import redis
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from monitoring import events, telemetry
+from monitoring import events, metrics, telemetry
 from monitoring.monitor import Monitor
 from monitoring.settings import Settings
 
@@ -28,7 +28,10 @@ def run(settings: Settings) -> None:
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop.set())
     client = events.connect(settings.redis_url.get_secret_value())
-    exit = telemetry.connect(settings.connection_string.get_secret_value(), settings.telemetry_dir)
+    figures = metrics.Metrics()
+    exit = telemetry.connect(settings.connection_string.get_secret_value(), settings.telemetry_dir, figures)
+    if settings.metrics_port:
+        metrics.serve(figures, client, settings.metrics_port)
     scheduler = _scheduler(Job(Monitor(client, settings.limit, settings.window, exit)), settings)
     scheduler.start()
     stop.wait()

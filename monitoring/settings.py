@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     tick: Annotated[Duration, Field(ge=timedelta(seconds=0.05), le=timedelta(seconds=5))] = timedelta(
         seconds=1
     )
+    #: Where Prometheus reads the figures, on loopback; 0 for nowhere.
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 0
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     #: Where telemetry waits while Application Insights is away; else in Azure's own temporary folder.
     telemetry_dir: Path | None = None

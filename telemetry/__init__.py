@@ -1,5 +1,6 @@
-"""How spans leave a process, the same for every service that makes some. Knows no service."""
+"""How spans, events and figures leave a process, the same for every service. Knows no service."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,8 +11,16 @@ class ConfigurationError(Exception):
     """A setting that cannot be used. Its value is not repeated: it may hold a secret."""
 
 
-def connect(service: str, connection_string: str, endpoint: str) -> "Exit | None":
-    """Return the way out for spans, or None where no exporter is configured; see ``telemetry.exporting``.
+def connect(
+    service: str, connection_string: str, endpoint: str, storage: Path | None = None
+) -> "Exit | None":
+    """Return the way out, or None where no exporter is configured; see ``telemetry.exporting``.
+
+    Args:
+        service: the name under which everything is shown.
+        connection_string: of Application Insights, or empty.
+        endpoint: of an OpenTelemetry collector (OTLP over HTTP), or empty. It gets spans.
+        storage: where waits what Application Insights does not take; by default a temporary folder.
 
     Raises:
         ConfigurationError: the connection string is malformed, or a package is missing.
@@ -24,4 +33,4 @@ def connect(service: str, connection_string: str, endpoint: str) -> "Exit | None
         raise ConfigurationError(
             f"traces need the package {error.name}: install Barometer with its extra, as barometer[tracing]."
         ) from error
-    return Exit(service, connection_string, endpoint)
+    return Exit(service, connection_string, endpoint, storage)

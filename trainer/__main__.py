@@ -81,6 +81,7 @@ def prepare(context: typer.Context) -> None:
 
 @app.command()
 def train(
+    context: typer.Context,
     data: DataFile,
     family: Annotated[str, typer.Option(help="Model family: tfidf.")] = "tfidf",
     text_column: Texts = "text",
@@ -105,12 +106,13 @@ def train(
             model=model,
             seed=seed,
             promote=promote,
-        )
+        ),
+        context.obj,
     )
 
 
 @app.command()
-def starter(model: Model = DEFAULT_MODEL) -> None:
+def starter(context: typer.Context, model: Model = DEFAULT_MODEL) -> None:
     """Train on the packaged corpus, but only if nothing serves yet."""
     from trainer.starter import CORPUS
     from trainer.training import Request
@@ -119,7 +121,7 @@ def starter(model: Model = DEFAULT_MODEL) -> None:
     if champion is not None:
         typer.echo(f"{model} has a champion already, version {champion}: nothing to do")
         return
-    outcome = _train(Request(data=CORPUS, model=model))
+    outcome = _train(Request(data=CORPUS, model=model), context.obj)
     if not outcome.promoted:
         typer.echo(f"{model} still has no champion: the gate refused version {outcome.version}", err=True)
         raise typer.Exit(1)
@@ -163,12 +165,15 @@ def evaluate(
 
 @app.command()
 def promote(
+    context: typer.Context,
     version: Annotated[str, typer.Argument(help="The version that shall serve.")],
     model: Model = DEFAULT_MODEL,
     force: Annotated[bool, typer.Option(help="Even though the gate has not passed it.")] = False,  # noqa: FBT002
     reason: Annotated[str, typer.Option(help="Why; kept in the trail. Needed with --force.")] = "",
 ) -> None:
     """Let a version serve, if the gate has passed it."""
+    from trainer import telling
+
     if force and not reason.strip():
         raise BadRequest("--force needs --reason: say why, the trail keeps it")
     registry = _registry(model)
@@ -178,17 +183,22 @@ def promote(
         raise PromotionRefused(
             f"the gate has not passed version {version}: {said}. --force --reason TEXT overrides"
         )
-    registry.promote(version, by="operator", why=reason or "the gate had passed it")
+    with telling.told(context.obj):
+        registry.promote(version, by="operator", why=reason or "the gate had passed it")
     typer.echo(f"version {version} of {model} is the champion")
 
 
 @app.command()
 def rollback(
+    context: typer.Context,
     model: Model = DEFAULT_MODEL,
     reason: Annotated[str, typer.Option(help="Why; kept in the trail.")] = "rolled back by hand",
 ) -> None:
     """Let the previous version serve again; a second rollback undoes the first."""
-    left, entered = _registry(model).rollback(by="operator", why=reason)
+    from trainer import telling
+
+    with telling.told(context.obj):
+        left, entered = _registry(model).rollback(by="operator", why=reason)
     typer.echo(f"version {entered} of {model} is the champion again, version {left} the previous one")
 
 
@@ -201,13 +211,16 @@ def work(context: typer.Context) -> None:
     run(settings.redis_url)
 
 
-def _train(request: "Request") -> "Outcome":
-    from trainer import report
+def _train(request: "Request", settings: Settings) -> "Outcome":
+    from trainer import report, telling
     from trainer.gate import Limits
     from trainer.training import train as run_training
 
-    with _progress() as step:
-        outcome = run_training(request, _registry(request.model), Limits(), step)
+    with telling.told(settings) as exit, _progress() as step:
+        story = telling.Telling(exit, request)
+        with story.operation():
+            outcome = run_training(request, _registry(request.model), Limits(), step)
+        story.finished(outcome)
     report.print_outcome(outcome, Console())
     return outcome
 

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from contract.registry import DEFAULT_MODEL
-from trainer import environment
+from trainer import environment, telling
 from trainer.errors import BadRequest
 from trainer.settings import Settings
 
@@ -45,7 +45,8 @@ def train(arguments: Mapping[str, Any]) -> dict[str, Any]:
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
         raise BadRequest(f"the job's arguments are wrong: {wrong}") from error
-    environment.prepare(Settings().mlflow_tracking_uri)
+    settings = Settings()
+    environment.prepare(settings.mlflow_tracking_uri)
     # After the environment is set: these import MLflow.
     from trainer.data.files import Columns
     from trainer.gate import Limits
@@ -57,12 +58,16 @@ def train(arguments: Mapping[str, Any]) -> dict[str, Any]:
         columns=Columns(wanted.text_column, wanted.label_column),
         **wanted.model_dump(exclude={"text_column", "label_column"}),
     )
-    outcome = run_training(
-        request,
-        Registry(wanted.model),
-        Limits(),
-        lambda step: _log.info("training.step", extra={"step": step}),
-    )
+    with telling.told(settings) as exit:
+        story = telling.Telling(exit, request)
+        with story.operation():
+            outcome = run_training(
+                request,
+                Registry(wanted.model),
+                Limits(),
+                lambda step: _log.info("training.step", extra={"step": step}),
+            )
+        story.finished(outcome)
     return {
         "model": outcome.model,
         "version": outcome.version,

@@ -20,6 +20,11 @@ def configure(level: str) -> None:
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
             "root": {"level": "WARNING", "handlers": ["stderr"]},
-            "loggers": {"trainer": {"level": level}, "rq": {"level": level}, "urllib3": {"level": "ERROR"}},
+            "loggers": {
+                "trainer": {"level": level},
+                "rq": {"level": level},
+                "urllib3": {"level": "ERROR"},
+                "azure": {"level": "CRITICAL"},
+            },
         }
     )

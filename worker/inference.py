@@ -117,5 +117,8 @@ def _failure(job: Job, error: Exception) -> Outcome:
     """Name the error by its class and place only: its message may quote the text."""
     name = type(error).__name__
     frames = traceback.format_list(traceback.extract_tb(error.__traceback__))
-    log.error("prediction.failed", extra={"id": job.id, "error": name, "frames": frames})
+    said = {"id": job.id, "error": name, "frames": frames}
+    if job.trace:
+        said["trace"] = job.trace
+    log.error("prediction.failed", extra=said)
     return Outcome(job, None, f"the model could not answer this text ({name})", PREDICTION_ERROR)

@@ -15,6 +15,24 @@ from worker.model import RegisteredModel
 
 _NAME = "barometer_worker_"
 
+#: What is sent to Application Insights once a minute as well: how many, and how long they took.
+SENT = tuple(
+    _NAME + name
+    for name in (
+        "predictions_total",
+        "failures_total",
+        "tokens_total",
+        "padding_tokens_total",
+        "reaped_leases_total",
+        "swaps_total",
+        "refusals_total",
+        "batch_size_count",
+        "queue_seconds_sum",
+        "inference_seconds_sum",
+        "total_seconds_sum",
+    )
+)
+
 #: From one text by the smallest model (50 us) to a long batch by the largest.
 _INFERENCE = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _WAITS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)

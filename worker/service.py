@@ -15,8 +15,9 @@ from worker import announcing, threads
 from worker.announcing import Announcer
 from worker.champion import Champion
 from worker.heartbeat import Heartbeat
+from worker.logging import TOLD
 from worker.loop import Loop
-from worker.metrics import Metrics, ModelFigures
+from worker.metrics import SENT, Metrics, ModelFigures
 from worker.queue import Queue
 from worker.registration import Registration, new_name
 from worker.settings import Settings
@@ -55,17 +56,23 @@ def run(settings: Settings) -> None:
         ConfigurationError: traces cannot be sent as the settings say.
     """
     traces = telemetry.connect("barometer-worker", *settings.traces_to)
+    if traces:
+        traces.listen(TOLD, model=settings.model)
     signals = Signals()
     threads.limit(settings.threads)
     name = new_name()
     announcer = Announcer(announcing.connect(settings.redis_url), settings.model, name)
     champion = Champion(versions(settings, signals.stop), settings.alias_poll, signals.stop, announcer)
     if champion.wait() is None:
+        if traces:
+            traces.close()
         return
     champion.follow()
 
     metrics = TracedMetrics(traces.tracer, settings.model) if traces else Metrics()
     metrics.registry.register(ModelFigures(champion))
+    if traces:
+        traces.mirror(metrics.registry, SENT)
     if settings.metrics_port:
         start_http_server(settings.metrics_port, "127.0.0.1", metrics.registry)
     registration = Registration(

@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     #: Threads of the model; 0 takes every core, which suits one worker a host.
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
     log_level: str = "INFO"
+    #: Where telemetry waits while Application Insights is away; else in a temporary folder.
+    telemetry_dir: Path | None = None
     #: Where traces go; neither: there are none.
     connection_string: Annotated[
         SecretStr, Field(validation_alias="APPLICATIONINSIGHTS_CONNECTION_STRING")
@@ -61,9 +63,9 @@ class Settings(BaseSettings):
         return value
 
     @property
-    def traces_to(self) -> tuple[str, str]:
-        """Application Insights and an OpenTelemetry collector, where they are set."""
-        return self.connection_string.get_secret_value(), self.otlp_endpoint
+    def traces_to(self) -> tuple[str, str, Path | None]:
+        """Application Insights, an OpenTelemetry collector, and where what the former does not take waits."""
+        return self.connection_string.get_secret_value(), self.otlp_endpoint, self.telemetry_dir
 
     @property
     def limits(self) -> Limits:

@@ -62,7 +62,8 @@ class TracedMetrics(Metrics):
         span = self._tracer.start_span(
             f"batch {self._model}",
             Context(),
-            SpanKind.CONSUMER,
+            # Not a consumer: in Application Insights each is a request, and the requests are predictions.
+            SpanKind.INTERNAL,
             {
                 **_messaging(self._model),
                 "messaging.batch.message_count": len(batch.outcomes),

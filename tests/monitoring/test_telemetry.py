@@ -9,6 +9,9 @@ import pytest
 from monitoring import telemetry
 from monitoring.errors import ConfigurationError
 from monitoring.monitor import Monitor
+from monitoring.rule import Negative
+from monitoring.window import EntryId
+from telemetry.events import QUEUED
 from tests.monitoring.ingestion import KEY, Ingestion, eventually, ingestion
 from tests.monitoring.stream import CANARY, SPAN_MS, alert_events, alerts, burst, minutes_ago, monitor
 
@@ -47,9 +50,36 @@ def test_an_event_is_dated_by_the_alert_not_by_its_sending(client, tmp_path):
         exit = telemetry.connect(peer.connection_string, tmp_path)
         at = fire(client, monitor(client, telemetry=exit))
         exit.close()
-        times = [e["time"] for e in peer.envelopes if e["data"]["baseType"] == "EventData"]
+        times = peer.times("barometer.alert.fired")
     fired_at = datetime.fromtimestamp((at + 3) / 1000, UTC)
     assert [time[:23] for time in times] == [fired_at.isoformat(timespec="milliseconds")[:23]]
+
+
+def test_every_negative_is_an_event_dated_by_the_stream(client, tmp_path):
+    with ingestion() as peer:
+        exit = telemetry.connect(peer.connection_string, tmp_path)
+        at = fire(client, monitor(client, telemetry=exit), model="tone")
+        exit.close()
+        told = peer.events("barometer.negative")
+        times = peer.times("barometer.negative")
+    entries = [(at + i, f"{at + i}-0") for i in range(4)]
+    assert [(event["model"], event["event"]) for event in told] == [("tone", entry) for _, entry in entries]
+    assert [round(datetime.fromisoformat(time).timestamp() * 1000) for time in times] == [
+        ms for ms, _ in entries
+    ]
+
+
+@pytest.mark.slow
+def test_a_day_of_negatives_crowds_out_no_alert(client, tmp_path):
+    with ingestion() as peer:
+        peer.is_hanging = True
+        exit = telemetry.connect(peer.connection_string, tmp_path)
+        fire(client, monitor(client, telemetry=exit))
+        for ms in range(QUEUED + 1_000):
+            exit.negative(Negative(EntryId(ms), "sentiment"))
+        exit.close()
+    waiting = "".join(path.read_text() for path in tmp_path.iterdir())
+    assert waiting.count("barometer.alert.fired") == 1
 
 
 def test_the_negatives_are_counted_by_model(client, tmp_path):
@@ -57,9 +87,8 @@ def test_the_negatives_are_counted_by_model(client, tmp_path):
         exit = telemetry.connect(peer.connection_string, tmp_path)
         fire(client, monitor(client, telemetry=exit), model="tone")
         exit.close()
-        data = [e["data"]["baseData"] for e in peer.envelopes if e["data"]["baseType"] == "MetricData"]
-    counted = [(d["metrics"][0]["name"], d["metrics"][0]["value"], d["properties"]["model"]) for d in data]
-    assert counted == [("barometer.negatives", 4, "tone")]
+    assert peer.metrics("barometer_negatives_total") == [({"model": "tone"}, 4)]
+    assert peer.metrics("barometer_alerts_total") == [({"change": "fired", "rule": "negatives"}, 1)]
 
 
 def test_no_text_of_a_user_leaves(client, tmp_path):
@@ -105,8 +134,9 @@ def test_a_broken_endpoint_harms_neither_ticks_nor_alerts_and_the_event_waits_on
     exit.close()
     assert broken.envelopes == []
     waiting = "".join(path.read_text() for path in tmp_path.iterdir())
-    assert "barometer.alert.fired" in waiting
+    assert waiting.count("barometer.alert.fired") == 2
     assert "negatives-one-" in waiting
+    assert "negatives-two-" in waiting
 
 
 def test_what_waits_on_disk_goes_out_after_the_next_success(client, tmp_path):
@@ -130,7 +160,7 @@ def test_what_waits_on_disk_goes_out_after_the_next_success(client, tmp_path):
 def test_without_a_connection_string_there_is_no_telemetry_and_the_log_says_so_once(caplog, tmp_path):
     caplog.set_level(logging.INFO)
     exit = telemetry.connect("", tmp_path)
-    exit.negative("sentiment")
+    exit.negative(Negative(EntryId(1), "sentiment"))
     exit.close()
     assert [record.getMessage() for record in caplog.records] == ["telemetry.off"]
 

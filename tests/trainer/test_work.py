@@ -12,6 +12,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from contract.jobs import TRAINING_QUEUE
+from tests.monitoring.ingestion import Ingestion, ingestion
 
 from .conftest import opinions, write_csv
 
@@ -22,11 +23,11 @@ def queue(redis_url):
         yield Queue(TRAINING_QUEUE, connection=connection, serializer=JSONSerializer)
 
 
-def work_off(redis_url: str, tracking_uri: str) -> str:
+def work_off(redis_url: str, tracking_uri: str, **settings: str) -> str:
     """Let a worker process empty the queue; return what it wrote to stderr."""
     code = "import os, trainer.logging, trainer.work as w; trainer.logging.configure('INFO'); "
     code += "w.run(os.environ['REDIS_URL'], burst=True)"
-    environment = {**os.environ, "REDIS_URL": redis_url, "MLFLOW_TRACKING_URI": tracking_uri}
+    environment = {**os.environ, "REDIS_URL": redis_url, "MLFLOW_TRACKING_URI": tracking_uri, **settings}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=120
     )
@@ -39,7 +40,13 @@ def test_a_job_is_trained_and_a_bad_one_fails_alone(queue, redis_url, tracking_u
     data = write_csv(tmp_path / "data.csv", rows)
     bad = queue.enqueue("trainer.jobs.train", {"file": "x.csv"}, description="training")
     good = queue.enqueue("trainer.jobs.train", {"data": str(data), "model": model}, description="training")
-    log = work_off(redis_url, tracking_uri)
+    unread = {"data": str(tmp_path / "missing.csv"), "model": model}
+    queue.enqueue("trainer.jobs.train", unread, description="training")
+    with ingestion() as peer:
+        kept = {"TRAINER_TELEMETRY_DIR": str(tmp_path / "kept")}
+        log = work_off(
+            redis_url, tracking_uri, APPLICATIONINSIGHTS_CONNECTION_STRING=peer.connection_string, **kept
+        )
     jobs = [Job.fetch(job.id, connection=queue.connection, serializer=JSONSerializer) for job in (bad, good)]
     assert [job.get_status() for job in jobs] == ["failed", "finished"]
     assert "file: Extra inputs are not permitted" in jobs[0].latest_result().exc_string
@@ -55,6 +62,28 @@ def test_a_job_is_trained_and_a_bad_one_fails_alone(queue, redis_url, tracking_u
     events = [json.loads(line) for line in log.splitlines()]
     assert {"time", "level", "logger", "event"} <= set(events[0])
     assert "training.finished" in {event["event"] for event in events}
+    assert_told(peer, model)
+
+
+def assert_told(peer: Ingestion, model: str) -> None:
+    """Application Insights has one operation for each training, how it ended, and no word of a user's."""
+    trainings = [(one["name"], one["success"]) for one in peer.of("RequestData")]
+    assert sorted(trainings) == [(f"train {model}", False), (f"train {model}", True)]
+    common = {"model": model, "family": "tfidf"}
+    assert [event.items() >= common.items() for event in peer.events("barometer.training.started")] == [
+        True
+    ] * 2
+    (finished,) = peer.events("barometer.training.finished")
+    assert finished.items() >= {**common, "version": "1", "gate": "passed", "promoted": "True"}.items()
+    (failed,) = peer.events("barometer.training.failed")
+    assert failed.items() >= {**common, "error": "BadData"}.items()
+    (moved,) = peer.events("barometer.alias.moved")
+    assert (moved["alias"], moved["to"], moved["by"]) == ("champion", "1", "gate")
+    (raised,) = peer.of("ExceptionData")
+    assert raised["exceptions"][0]["typeName"] == "BadData"
+    assert raised["exceptions"][0]["message"] == "training.failed"
+    assert "in train" in raised["exceptions"][0]["stack"]
+    assert b"canaryword" not in peer.received
 
 
 def test_an_absent_redis_is_named_with_what_to_do():

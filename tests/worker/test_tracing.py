@@ -62,7 +62,7 @@ def test_the_span_of_a_batch_links_every_prediction_in_it(
     work(redis_url, traces, MANY)
     batch = collector.one("batch sentiment")
     assert set(batch.links) == {published(number) for number in range(MANY)}
-    assert (batch.kind, batch.parent, batch.service) == ("consumer", "", "barometer-worker")
+    assert (batch.kind, batch.parent, batch.service) == ("internal", "", "barometer-worker")
 
 
 def test_the_span_of_a_batch_says_what_it_was(redis_url: str, collector: Collector, traces: Exit) -> None:
