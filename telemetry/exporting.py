@@ -58,7 +58,7 @@ class Exit:
         self, service: str, connection_string: str, endpoint: str, storage: Path | None = None
     ) -> None:
         self._resource = Resource({"service.name": service})
-        self._insights: "Insights | None" = None
+        self._insights: Insights | None = None
         self._events: Events | None = None
         self._listener: Listener | None = None
         #: Ends of what goes to Application Insights; what it does not take is kept.
