@@ -74,9 +74,9 @@ class Exit:
         )
         self.tracer = self._provider.get_tracer("barometer")
         if connection_string:
-            from telemetry.azure import Insights
+            from telemetry import azure
 
-            self._insights = Insights(connection_string, storage)
+            self._insights = azure.Insights(connection_string, storage)
             self._kept.append(self._send_spans(self._insights.spans()))
             self._events = self._opened_events()
         if endpoint:
