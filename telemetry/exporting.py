@@ -58,7 +58,7 @@ class Exit:
         self, service: str, connection_string: str, endpoint: str, storage: Path | None = None
     ) -> None:
         self._resource = Resource({"service.name": service})
-        self._insights: "Insights | None" = None
+        self._insights: Insights | None = None
         self._events: Events | None = None
         self._listener: Listener | None = None
         #: Ends of what goes to Application Insights; what it does not take is kept.
@@ -74,9 +74,9 @@ class Exit:
         )
         self.tracer = self._provider.get_tracer("barometer")
         if connection_string:
-            from telemetry.azure import Insights
+            from telemetry import azure
 
-            self._insights = Insights(connection_string, storage)
+            self._insights = azure.Insights(connection_string, storage)
             self._kept.append(self._send_spans(self._insights.spans()))
             self._events = self._opened_events()
         if endpoint:
