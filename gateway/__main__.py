@@ -33,7 +33,8 @@ def run(context: typer.Context) -> None:
     - `GATEWAY_WEBHOOK_ALLOW`, CIDR blocks beside the public internet that webhooks may reach;
       `GATEWAY_WEBHOOK_HTTP` (false)
     - `GATEWAY_LOG_LEVEL` (INFO)
-    - `APPLICATIONINSIGHTS_CONNECTION_STRING`, `OTEL_EXPORTER_OTLP_ENDPOINT` (OTLP over HTTP): where traces go
+    - `APPLICATIONINSIGHTS_CONNECTION_STRING`, `OTEL_EXPORTER_OTLP_ENDPOINT` (OTLP over HTTP): where
+      traces go; `GATEWAY_TELEMETRY_DIR`: where waits what the former does not take (a temporary folder)
 
     On this machine alone it needs no API keys; to be reached from others it does: `python -m gateway keys`.
 

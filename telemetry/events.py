@@ -5,6 +5,7 @@ named events with named fields, and of an exception its class and place: a messa
 """
 
 import logging
+import re
 import traceback
 from collections.abc import Mapping
 from typing import Any
@@ -23,6 +24,8 @@ QUEUED = 10_000
 
 #: Loggers of what sends: listening to them would be an echo.
 SENDERS = ("azure", "opentelemetry", "telemetry", "urllib3", "requests")
+
+EVENT = re.compile(r"[a-z_]+(\.[a-z_]+)+")
 
 _W3C = TraceContextTextMapPropagator()
 
@@ -96,15 +99,21 @@ class Listener(logging.Handler):
         self._common = common
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take in one record."""
+        """Take in one record; whatever is wrong with it, whoever logged it goes on."""
+        try:
+            self._hear(record)
+        except Exception:  # noqa: BLE001 - logging's own way: a traceback on stderr
+            self.handleError(record)
+
+    def _hear(self, record: logging.LogRecord) -> None:
         if record.name.partition(".")[0] in SENDERS:
             return
         # Not the formatted message: arguments may hold anything.
         name = str(record.msg)
         if record.levelno >= logging.ERROR and (found := _exception(record)):
             properties = {"id": record.__dict__["id"]} if "id" in record.__dict__ else {}
-            # A library's message is prose, and may quote.
-            said = record.name if " " in name else name
+            # Ours is an event's name; a library's message is prose, and may quote.
+            said = name if EVENT.fullmatch(name) else record.name
             self._events.exception(said, *found, properties, record.__dict__.get("trace", ""))
         if name in self._told:
             fields = {key: record.__dict__.get(key, "") for key in self._told[name]}

@@ -26,7 +26,8 @@ def run(context: typer.Context) -> None:
     - `WORKER_ALIAS_POLL` (PT2S), `WORKER_CACHE` (the folder in which fetched versions are kept)
     - `WORKER_METRICS_PORT` (0, none): where Prometheus reads, on loopback
     - `WORKER_LOG_LEVEL` (INFO)
-    - `APPLICATIONINSIGHTS_CONNECTION_STRING`, `OTEL_EXPORTER_OTLP_ENDPOINT` (OTLP over HTTP): where traces go
+    - `APPLICATIONINSIGHTS_CONNECTION_STRING`, `OTEL_EXPORTER_OTLP_ENDPOINT` (OTLP over HTTP): where
+      traces go; `WORKER_TELEMETRY_DIR`: where waits what the former does not take (a temporary folder)
 
     Examples:
 

@@ -14,8 +14,8 @@ import telemetry
 from telemetry.exporting import CLOSE_TIMEOUT_S, KEEP_TIMEOUT_S, Exit
 from tests.monitoring.ingestion import FAULTS, Ingestion, ingestion, rested, waiting
 
-#: More than two batches of spans: what waits behind the one that fails must be kept too.
-SPANS, EVENTS, ERRORS = 1_200, 100, 10
+#: Six batches of spans: what waits behind the one that fails must be kept too, and soon.
+SPANS, EVENTS, ERRORS = 2_600, 100, 10
 CLOSED_WITHIN_S = CLOSE_TIMEOUT_S + KEEP_TIMEOUT_S
 
 
