@@ -81,6 +81,7 @@ def prepare(context: typer.Context) -> None:
 
 @app.command()
 def train(
+    context: typer.Context,
     data: DataFile,
     family: Annotated[str, typer.Option(help="Model family: tfidf.")] = "tfidf",
     text_column: Texts = "text",
@@ -105,12 +106,13 @@ def train(
             model=model,
             seed=seed,
             promote=promote,
-        )
+        ),
+        context.obj,
     )
 
 
 @app.command()
-def starter(model: Model = DEFAULT_MODEL) -> None:
+def starter(context: typer.Context, model: Model = DEFAULT_MODEL) -> None:
     """Train on the packaged corpus, but only if nothing serves yet."""
     from trainer.starter import CORPUS
     from trainer.training import Request
@@ -119,7 +121,7 @@ def starter(model: Model = DEFAULT_MODEL) -> None:
     if champion is not None:
         typer.echo(f"{model} has a champion already, version {champion}: nothing to do")
         return
-    outcome = _train(Request(data=CORPUS, model=model))
+    outcome = _train(Request(data=CORPUS, model=model), context.obj)
     if not outcome.promoted:
         typer.echo(f"{model} still has no champion: the gate refused version {outcome.version}", err=True)
         raise typer.Exit(1)
@@ -201,13 +203,13 @@ def work(context: typer.Context) -> None:
     run(settings.redis_url)
 
 
-def _train(request: "Request") -> "Outcome":
+def _train(request: "Request", settings: Settings) -> "Outcome":
     from trainer import report
-    from trainer.gate import Limits
+    from trainer.judging import limits_of
     from trainer.training import train as run_training
 
     with _progress() as step:
-        outcome = run_training(request, _registry(request.model), Limits(), step)
+        outcome = run_training(request, _registry(request.model), limits_of(settings), step)
     report.print_outcome(outcome, Console())
     return outcome
 

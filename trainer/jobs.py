@@ -45,10 +45,11 @@ def train(arguments: Mapping[str, Any]) -> dict[str, Any]:
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
         raise BadRequest(f"the job's arguments are wrong: {wrong}") from error
-    environment.prepare(Settings().mlflow_tracking_uri)
+    settings = Settings()
+    environment.prepare(settings.mlflow_tracking_uri)
     # After the environment is set: these import MLflow.
     from trainer.data.files import Columns
-    from trainer.gate import Limits
+    from trainer.judging import limits_of
     from trainer.registry import Registry
     from trainer.training import Request
     from trainer.training import train as run_training
@@ -60,7 +61,7 @@ def train(arguments: Mapping[str, Any]) -> dict[str, Any]:
     outcome = run_training(
         request,
         Registry(wanted.model),
-        Limits(),
+        limits_of(settings),
         lambda step: _log.info("training.step", extra={"step": step}),
     )
     return {

@@ -9,8 +9,9 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -18,12 +19,17 @@ import requests
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from contract.registry import CHAMPION, GATE_REASONS_TAG, GATE_TAG, PREVIOUS
+from contract.registry import CHALLENGER, CHAMPION, GATE_REASONS_TAG, GATE_TAG, PREVIOUS
 from trainer.errors import BadRequest, ModelUnusable, RegistryUnavailable
+from trainer.evaluation import Evaluation
 from trainer.families.family import Probabilities
-from trainer.gate import Verdict
+from trainer.gate import Answers, Verdict
 
 TRAIL_PREFIX = "barometer.alias."
+#: Tags of a version: JSON objects of what the gate measured, when it judged.
+BEHAVIOUR_TAG = "barometer.gate.behaviour"
+SLICES_TAG = "barometer.gate.slices"
+SERVING_TAG = "barometer.gate.serving"
 
 _log = logging.getLogger(__name__)
 
@@ -137,14 +143,31 @@ class Registry:
             )
             self._client.set_model_version_tag(self.model, number, GATE_TAG, verdict.word)
 
-    def load(self, number: str) -> Loaded:
-        """Load a version.
+    def store_figures(self, number: str, evaluation: Evaluation, answers: Answers) -> None:
+        """Write on a version what was measured before it was judged."""
+        failing = {name: round(one.rate, 4) for name, one in answers.behaviour.items()}
+        tags: dict[str, object] = {
+            BEHAVIOUR_TAG: failing or {"skipped": answers.skipped},
+            SLICES_TAG: {name: asdict(one) for name, one in evaluation.slices.items()},
+        }
+        if answers.serving is not None:
+            tags[SERVING_TAG] = answers.serving.to_dict()
+        with reachable():
+            for name, value in tags.items():
+                self._client.set_model_version_tag(
+                    self.model, number, name, json.dumps(value, ensure_ascii=False)
+                )
+
+    def load(self, number: str, folder: Path | None = None) -> Loaded:
+        """Load a version; ``folder``, an empty one, keeps its files.
 
         Raises:
             ModelUnusable: it cannot be loaded, or does not answer as our models do.
         """
         try:
-            model = mlflow.pyfunc.load_model(f"models:/{self.model}/{number}")
+            model = mlflow.pyfunc.load_model(
+                f"models:/{self.model}/{number}", dst_path=None if folder is None else str(folder)
+            )
         except Exception as error:
             _log.warning("model.load_failed", extra={"model": self.model, "version": number}, exc_info=True)
             raise ModelUnusable(f"version {number} cannot be loaded ({type(error).__name__})") from error
@@ -161,6 +184,12 @@ class Registry:
             # champion whose predecessor is forgotten.
             self._move(PREVIOUS, champion, by=by, why=why)
         self._move(CHAMPION, number, by=by, why=why)
+        if self.aliases().get(CHALLENGER) == number:
+            self._remove(CHALLENGER, by=by, why=why)
+
+    def challenge(self, number: str, *, by: str, why: str) -> None:
+        """Make a version the challenger: it has passed the gate and waits to serve."""
+        self._move(CHALLENGER, number, by=by, why=why)
 
     def rollback(self, *, by: str, why: str) -> tuple[str, str]:
         """Exchange champion and previous; return the versions left and entered.
@@ -184,16 +213,27 @@ class Registry:
         return [json.loads(tags[key]) for key in sorted(tags) if key.startswith(TRAIL_PREFIX)]
 
     def _move(self, alias: str, number: str, *, by: str, why: str) -> None:
+        entry = self._tell(alias, number, by=by, why=why)
+        with reachable():
+            self._client.set_registered_model_alias(self.model, alias, number)
+        _log.info("alias.moved", extra=entry)
+
+    def _remove(self, alias: str, *, by: str, why: str) -> None:
+        entry = self._tell(alias, None, by=by, why=why)
+        with reachable():
+            self._client.delete_registered_model_alias(self.model, alias)
+        _log.info("alias.removed", extra=entry)
+
+    def _tell(self, alias: str, number: str | None, *, by: str, why: str) -> dict[str, str | None]:
+        """Leave a trail, before the move: it may tell of one that a crash prevented, but none goes untold."""
         now = datetime.now(UTC)
         entry = {"alias": alias, "from": self.aliases().get(alias), "to": number, "by": by, "why": why}
+        key = f"{TRAIL_PREFIX}{now:%Y%m%dT%H%M%S.%fZ}"
         with reachable():
-            # The trail first: it may tell of a move that a crash prevented, but no move goes untold.
-            key = f"{TRAIL_PREFIX}{now:%Y%m%dT%H%M%S.%fZ}"
             self._client.set_registered_model_tag(
                 self.model, key, json.dumps({**entry, "at": now.isoformat()})
             )
-            self._client.set_registered_model_alias(self.model, alias, number)
-        _log.info("alias.moved", extra={"model": self.model, **entry})
+        return {"model": self.model, **entry}
 
 
 def _is_missing(error: RegistryUnavailable) -> bool:

@@ -1,8 +1,9 @@
 """What the operator can set. Made once, in a process's entry, and handed down."""
 
+from datetime import timedelta
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ByteSize, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -14,3 +15,9 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     mlflow_tracking_uri: str = Field(default="http://127.0.0.1:5000", validation_alias="MLFLOW_TRACKING_URI")
     redis_url: str = Field(default="redis://127.0.0.1:6379/0", validation_alias="REDIS_URL")
+    #: Failure rates that the gate allows, by capability, as JSON: ``{"negation": 0.3}``. 1 allows all.
+    gate_behaviour: dict[str, float] = Field(default_factory=dict)
+    #: What a version may cost: one text's 99th percentile, memory while it answers, size on disk.
+    gate_p99: timedelta = timedelta(seconds=1)
+    gate_memory: ByteSize = ByteSize(4 * 10**9)
+    gate_size: ByteSize = ByteSize(4 * 10**9)

@@ -7,16 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from contract.registry import CHAMPION, DATA_TAG, DEFAULT_MODEL, LABELS_TAG, METRICS_TAG
+from contract.registry import DATA_TAG, DEFAULT_MODEL, LABELS_TAG, METRICS_TAG
 from trainer import provenance, tracking
 from trainer.data.files import Columns
-from trainer.errors import BadRequest, ModelUnusable
+from trainer.errors import BadRequest
 from trainer.evaluation import Evaluation, evaluate
 from trainer.families import FAMILIES
-from trainer.families.family import Fitted, Probabilities
-from trainer.gate import Champion, Limits, Unusable, Verdict, judge
+from trainer.families.family import Fitted
+from trainer.floors import Limits
+from trainer.gate import Verdict
+from trainer.judging import decide
 from trainer.preparing import Prepared, Source, prepare
 from trainer.registry import Registry
+from trainer.slices import slices
 
 #: Called with a few words whenever the next step begins.
 Step = Callable[[str], None]
@@ -66,30 +69,26 @@ def train(request: Request, registry: Registry, limits: Limits, step: Step) -> O
         step("training")
         fitted = _fit(request, prepared, Path(folder))
         step("evaluating")
-        probabilities = fitted.probabilities(texts)
-        evaluation = evaluate(fitted.labels, truth, probabilities)
+        evaluation = evaluate(fitted.labels, truth, fitted.probabilities(texts), slices(texts))
         step("registering")
         version = _register(request, registry, prepared, fitted, evaluation, Path(folder))
     step("judging")
-    answered = _Answered(texts, truth, fitted.labels, probabilities)
-    verdict = _judge(registry, answered, limits, request.seed)
-    registry.store_verdict(version, verdict)
-    promoted = verdict.passed and request.promote
-    if promoted:
-        registry.promote(version, by="gate", why="; ".join(verdict.reasons))
+    decision = decide(
+        registry, version, prepared.evaluation, limits, seed=request.seed, promote=request.promote
+    )
     _log.info(
         "training.finished",
         extra={
             "model": request.model,
             "version": version,
             "run": run_id,
-            "gate": verdict.word,
-            "promoted": promoted,
+            "gate": decision.verdict.word,
+            "promoted": decision.promoted,
         },
     )
     return Outcome(
         model=request.model, version=version, prepared=prepared,
-        evaluation=evaluation, verdict=verdict, promoted=promoted,
+        evaluation=evaluation, verdict=decision.verdict, promoted=decision.promoted,
     )  # fmt: skip
 
 
@@ -151,34 +150,3 @@ def _facts(request: Request, prepared: Prepared, fitted: Fitted) -> dict[str, st
 
 def _data(source: Source) -> tracking.Data:
     return tracking.Data(source.file.name, source.file.sha256, source.rows_sha256)
-
-
-@dataclass(frozen=True, slots=True)
-class _Answered:
-    """The evaluation rows and what the new version answered."""
-
-    texts: list[str]
-    truth: list[str]
-    labels: tuple[str, ...]
-    probabilities: Probabilities
-
-
-def _judge(registry: Registry, answered: _Answered, limits: Limits, seed: int) -> Verdict:
-    champion = registry.aliases().get(CHAMPION)
-    rival = _ask(registry, champion, answered.texts)
-    verdict = judge(answered.truth, answered.labels, answered.probabilities, rival, limits=limits, seed=seed)
-    # Two trainings at once: the one that ends last was measured against a champion that no longer serves.
-    if registry.aliases().get(CHAMPION) != champion:
-        return Verdict(passed=False, reasons=("the champion changed while this version was judged",))
-    return verdict
-
-
-def _ask(registry: Registry, champion: str | None, texts: list[str]) -> Champion | Unusable | None:
-    """Let the champion answer the evaluation texts."""
-    if champion is None:
-        return None
-    try:
-        loaded = registry.load(champion)
-        return Champion(champion, loaded.labels, loaded.probabilities(texts))
-    except ModelUnusable as error:
-        return Unusable(champion, str(error))

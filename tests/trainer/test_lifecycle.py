@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contract.registry import CHAMPION, GATE_REASONS_TAG, GATE_TAG, PREVIOUS
+from contract.registry import CHALLENGER, CHAMPION, GATE_REASONS_TAG, GATE_TAG, PREVIOUS
 from trainer.errors import BadRequest
-from trainer.gate import Limits
+from trainer.floors import Limits
 
 from .conftest import opinions, write_csv
 
@@ -20,8 +20,11 @@ def train(model: str, data: Path, *, evaluation: Path | None = None, promote: bo
     from trainer.training import train as run
 
     request = Request(data=data, evaluation=evaluation, model=model, promote=promote)
-    # On a few hundred rows a regularised model is too modest for the default limit.
-    return run(request, Registry(model), replace(Limits(), ece=0.5), lambda step: None)
+    # On a few hundred rows a regularised model is too modest for the default limit; behaviour is
+    # a toss-up for one that knows twenty words.
+    return run(
+        request, Registry(model), replace(Limits(), ece=0.5, behaviour={}, chance=0), lambda step: None
+    )
 
 
 @pytest.fixture
@@ -77,10 +80,18 @@ def test_the_verdict_and_its_reasons_lie_on_the_version(model, registry, opinion
     assert json.loads(tags["barometer.metrics"])["macro_f1"] == outcome.evaluation.macro_f1
 
 
-def test_without_promotion_the_verdict_is_stored_and_no_alias_moves(model, registry, opinions_csv):
+def test_without_promotion_what_passes_is_the_challenger_until_it_is_promoted(model, registry, opinions_csv):
     outcome = train(model, opinions_csv(), promote=False)
     assert registry.version(outcome.version).gate == "passed"
-    assert registry.aliases() == {}
+    assert registry.aliases() == {CHALLENGER: "1"}
+
+    registry.promote("1", by="operator", why="a trial")
+    assert registry.aliases() == {CHAMPION: "1"}
+    assert [(m["alias"], m["to"]) for m in registry.trail()] == [
+        (CHALLENGER, "1"),
+        (CHAMPION, "1"),
+        (CHALLENGER, None),
+    ]
 
 
 def test_the_registered_model_answers_as_it_did_when_trained(model, registry, opinions_csv, monkeypatch):
