@@ -3,7 +3,6 @@
 Heavy imports wait inside the commands, so that --help answers at once.
 """
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,12 +17,13 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from contract.registry import CHAMPION, DEFAULT_MODEL
 from trainer import environment
-from trainer.errors import BadRequest, PromotionRefused, TrainerError
+from trainer.commands import comparing, data, judging, operating
+from trainer.commands.options import DataFile, Labels, Model, Texts, registry_of
+from trainer.errors import TrainerError
 from trainer.logging import configure
 from trainer.settings import Settings
 
 if TYPE_CHECKING:
-    from trainer.registry import Registry
     from trainer.training import Outcome, Request, Step
 
 
@@ -31,6 +31,8 @@ EXAMPLES = """
 Examples:
 
 python -m trainer train reviews.csv --text-column review --label-column sentiment
+
+python -m trainer compare reviews.csv --family tfidf --family bert --optimise f1 --max-p99 20ms
 
 python -m trainer evaluate new.jsonl --version 3 --json
 
@@ -57,10 +59,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Model = Annotated[str, typer.Option("--model", help="Name of the registered model.")]
-Texts = Annotated[str, typer.Option("--text-column", help="Column that holds the texts.")]
-Labels = Annotated[str, typer.Option("--label-column", help="Column that holds the labels.")]
-DataFile = Annotated[Path, typer.Argument(help="Labelled texts: .csv, .tsv, .jsonl or .parquet, in UTF-8.")]
+for group in (data, judging, comparing, operating):
+    app.registered_commands += group.app.registered_commands
 
 
 @app.callback(epilog=EXAMPLES)
@@ -117,7 +117,7 @@ def starter(context: typer.Context, model: Model = DEFAULT_MODEL) -> None:
     from trainer.starter import CORPUS
     from trainer.training import Request
 
-    champion = _registry(model).aliases().get(CHAMPION)
+    champion = registry_of(model).aliases().get(CHAMPION)
     if champion is not None:
         typer.echo(f"{model} has a champion already, version {champion}: nothing to do")
         return
@@ -127,97 +127,15 @@ def starter(context: typer.Context, model: Model = DEFAULT_MODEL) -> None:
         raise typer.Exit(1)
 
 
-@app.command()
-def evaluate(
-    data: DataFile,
-    version: Annotated[str | None, typer.Option(help="A registered version.", show_default=False)] = None,
-    alias: Annotated[
-        str | None, typer.Option(help="An alias, champion by default.", show_default=False)
-    ] = None,
-    text_column: Texts = "text",
-    label_column: Labels = "label",
-    model: Model = DEFAULT_MODEL,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002
-) -> None:
-    """Measure a registered version on a labelled file."""
-    from trainer import report
-    from trainer.data.files import Columns
-    from trainer.measuring import measure
-    from trainer.preparing import load
-
-    if version is not None and alias is not None:
-        raise BadRequest("a version and an alias were given: give one of them")
-    registry = _registry(model)
-    number = version or registry.resolve(alias or CHAMPION)
-    with _progress() as step:
-        step("reading")
-        source = load(data, Columns(text_column, label_column))
-        step("evaluating")
-        evaluation = measure(registry, number, source)
-    if as_json:
-        typer.echo(
-            json.dumps({"model": model, "version": number, **evaluation.to_dict()}, ensure_ascii=False)
-        )
-    else:
-        report.print_left_out(source, Console())
-        report.print_evaluation(evaluation, f"{model} version {number} on {data.name}", Console())
-
-
-@app.command()
-def promote(
-    version: Annotated[str, typer.Argument(help="The version that shall serve.")],
-    model: Model = DEFAULT_MODEL,
-    force: Annotated[bool, typer.Option(help="Even though the gate has not passed it.")] = False,  # noqa: FBT002
-    reason: Annotated[str, typer.Option(help="Why; kept in the trail. Needed with --force.")] = "",
-) -> None:
-    """Let a version serve, if the gate has passed it."""
-    if force and not reason.strip():
-        raise BadRequest("--force needs --reason: say why, the trail keeps it")
-    registry = _registry(model)
-    candidate = registry.version(version)
-    if candidate.gate != "passed" and not force:
-        said = "; ".join(candidate.gate_reasons) or "it has not been judged"
-        raise PromotionRefused(
-            f"the gate has not passed version {version}: {said}. --force --reason TEXT overrides"
-        )
-    registry.promote(version, by="operator", why=reason or "the gate had passed it")
-    typer.echo(f"version {version} of {model} is the champion")
-
-
-@app.command()
-def rollback(
-    model: Model = DEFAULT_MODEL,
-    reason: Annotated[str, typer.Option(help="Why; kept in the trail.")] = "rolled back by hand",
-) -> None:
-    """Let the previous version serve again; a second rollback undoes the first."""
-    left, entered = _registry(model).rollback(by="operator", why=reason)
-    typer.echo(f"version {entered} of {model} is the champion again, version {left} the previous one")
-
-
-@app.command()
-def work(context: typer.Context) -> None:
-    """Wait for training jobs on the queue, and run them one at a time."""
-    from trainer.work import run
-
-    settings: Settings = context.obj
-    run(settings.redis_url)
-
-
 def _train(request: "Request", settings: Settings) -> "Outcome":
     from trainer import report
     from trainer.judging import limits_of
     from trainer.training import train as run_training
 
     with _progress() as step:
-        outcome = run_training(request, _registry(request.model), limits_of(settings), step)
+        outcome = run_training(request, registry_of(request.model), limits_of(settings), step)
     report.print_outcome(outcome, Console())
     return outcome
-
-
-def _registry(model: str) -> "Registry":
-    from trainer.registry import Registry
-
-    return Registry(model)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ TrainerError
 ├── BadRequest            the request itself makes no sense: mend the arguments
 ├── RegistryUnavailable   MLflow does not answer: try again later
 ├── QueueUnavailable      Redis does not answer: try again later
+├── ServiceUnavailable    a service to read from does not answer: try again later
 ├── ModelUnusable         a registered version cannot be loaded or does not fit the question
 └── PromotionRefused      the gate has not passed this version, and nobody forced it
 
@@ -36,6 +37,10 @@ class RegistryUnavailable(TrainerError):
 
 class QueueUnavailable(TrainerError):
     """Redis does not answer."""
+
+
+class ServiceUnavailable(TrainerError):
+    """The gateway or a hub does not answer."""
 
 
 class ModelUnusable(TrainerError):

@@ -99,4 +99,9 @@ def over_budget(serving: Serving | None, limits: Limits) -> list[str]:
 
 
 def _shown(name: str, figure: float) -> str:
-    return f"{figure * 1000:.1f} ms" if "percentile" in name else f"{figure / 1e6:,.1f} MB"
+    return f"{figure * 1000:.1f} ms" if "percentile" in name else megabytes(figure)
+
+
+def megabytes(count: float) -> str:
+    """Show bytes as people read them."""
+    return f"{count / 1e6:,.1f} MB"

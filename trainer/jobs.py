@@ -15,6 +15,9 @@ from trainer import environment
 from trainer.errors import BadRequest
 from trainer.settings import Settings
 
+#: What the queue calls, by name.
+TRAIN = "trainer.jobs.train"
+
 _log = logging.getLogger(__name__)
 
 

@@ -27,7 +27,7 @@ class Source:
 class Prepared:
     """Rows on their sides. ``measured`` is the separate evaluation file, where there is one.
 
-    ``leaked`` counts the rows taken out of training because the evaluation file holds their text.
+    ``leaked`` counts the rows taken out of training because the evaluation file holds their text, or nearly.
     """
 
     source: Source
@@ -77,6 +77,9 @@ def _refuse_uneven(prepared: Prepared) -> None:
         raise BadData("fewer than two labels are left to train on: add rows")
     if asked - taught:
         names = ", ".join(f"'{label[:40]}'" for label in sorted(asked - taught)[:5])
+        first = next(row.number for row in prepared.evaluation if row.label not in taught)
+        file = (prepared.measured or prepared.source).file.name
         raise BadData(
-            f"rows to evaluate on are labelled {names}, which no row to train on is: make the labels agree"
+            f"rows to evaluate on are labelled {names}, which no row to train on is "
+            f"(the first is row {first} of {file}): make the labels agree"
         )

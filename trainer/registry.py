@@ -96,7 +96,7 @@ class Registry:
                     for alias, number in self._client.get_registered_model(self.model).aliases.items()
                 }
         except RegistryUnavailable as error:
-            if _is_missing(error):
+            if is_missing(error):
                 return {}
             raise
 
@@ -122,7 +122,7 @@ class Registry:
             with reachable():
                 tags = self._client.get_model_version(self.model, number).tags
         except RegistryUnavailable as error:
-            if _is_missing(error):
+            if is_missing(error):
                 raise BadRequest(f"there is no version {number} of {self.model}") from error
             raise
         reasons = tuple(tags.get(GATE_REASONS_TAG, "").splitlines())
@@ -236,7 +236,8 @@ class Registry:
         return {"model": self.model, **entry}
 
 
-def _is_missing(error: RegistryUnavailable) -> bool:
+def is_missing(error: RegistryUnavailable) -> bool:
+    """Tell whether MLflow answered that there is no such thing."""
     return (
         isinstance(error.__cause__, MlflowException)
         and error.__cause__.error_code == "RESOURCE_DOES_NOT_EXIST"

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Literal
 
-from pydantic import ByteSize, Field
+from pydantic import ByteSize, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -21,3 +21,6 @@ class Settings(BaseSettings):
     gate_p99: timedelta = timedelta(seconds=1)
     gate_memory: ByteSize = ByteSize(4 * 10**9)
     gate_size: ByteSize = ByteSize(4 * 10**9)
+    #: For reading feedback: a key with the scope ``read``; none where the service has no keys.
+    api_key: SecretStr = SecretStr("")
+    hub: str = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")

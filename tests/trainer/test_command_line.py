@@ -13,11 +13,8 @@ from .conftest import opinions, write_csv
 
 
 @pytest.fixture
-def trainer(tracking_uri, monkeypatch):
+def trainer(tracking_uri):
     from trainer.__main__ import app
-
-    # ``opinions`` teach twenty words: such a model knows none of the behaviour cases.
-    monkeypatch.setenv("TRAINER_GATE_BEHAVIOUR", '{"plain words": 1, "negation": 1, "typos": 1}')
 
     yield lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
     # The runner's stderr is closed; the next test's log must not go there.

@@ -1,0 +1,39 @@
+"""Arguments and options that several commands take, and what they make of them."""
+
+import getpass
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from trainer.registry import Registry
+
+Model = Annotated[str, typer.Option("--model", help="Name of the registered model.")]
+Texts = Annotated[str, typer.Option("--text-column", help="Column that holds the texts.")]
+Labels = Annotated[str, typer.Option("--label-column", help="Column that holds the labels.")]
+DataFile = Annotated[Path, typer.Argument(help="Labelled texts: .csv, .tsv, .jsonl or .parquet, in UTF-8.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def registry_of(model: str) -> "Registry":
+    """Return the registered model; imports MLflow."""
+    from trainer.registry import Registry
+
+    return Registry(model)
+
+
+def operator() -> str:
+    """Return who asks, as the trail names them: ``user@host``."""
+    return f"{getpass.getuser()}@{platform.node()}"
+
+
+@contextmanager
+def steps() -> Iterator[Callable[[str], None]]:
+    """Show the present step at a terminal; elsewhere show nothing."""
+    with Console(stderr=True).status("starting") as status:
+        yield status.update
