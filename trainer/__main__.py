@@ -3,6 +3,7 @@
 Heavy imports wait inside the commands, so that --help answers at once.
 """
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,24 +14,28 @@ import typer
 import typer.core
 from pydantic import ValidationError
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from contract.registry import CHAMPION, DEFAULT_MODEL
-from trainer import environment
+from trainer import environment, manners
 from trainer.commands import comparing, data, judging, operating
-from trainer.commands.options import DataFile, Labels, Model, Texts, registry_of
+from trainer.commands.options import Labels, Model, Texts, pairs, registry_of
 from trainer.errors import TrainerError
 from trainer.logging import configure
 from trainer.settings import Settings
 
 if TYPE_CHECKING:
-    from trainer.training import Outcome, Request, Step
+    from trainer.training import Outcome, Request
 
 
 EXAMPLES = """
 Examples:
 
-python -m trainer train reviews.csv --text-column review --label-column sentiment
+python -m trainer train tfidf --data reviews.csv --text-column review --label-column sentiment
+
+python -m trainer train bert --data reviews.csv --set base=models/minilm --set epochs=2
+
+torchrun --nproc-per-node 2 -m trainer train bert --data reviews.csv
 
 python -m trainer compare reviews.csv --family tfidf --family bert --optimise f1 --max-p99 20ms
 
@@ -82,8 +87,12 @@ def prepare(context: typer.Context) -> None:
 @app.command()
 def train(
     context: typer.Context,
-    data: DataFile,
-    family: Annotated[str, typer.Option(help="Model family: tfidf.")] = "tfidf",
+    family: Annotated[str, typer.Argument(help="Model family: tfidf, bilstm or bert.")],
+    data: Annotated[Path, typer.Option(help="Labelled texts: .csv, .tsv, .jsonl or .parquet, in UTF-8.")],
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="An option of the family; a wrong name lists them."),
+    ] = None,
     text_column: Texts = "text",
     label_column: Labels = "label",
     model: Model = DEFAULT_MODEL,
@@ -93,22 +102,31 @@ def train(
     ] = None,
     promote: Annotated[bool, typer.Option(help="Let the version serve if the gate passes it.")] = True,  # noqa: FBT002
 ) -> None:
-    """Train on DATA, register the model, and let it serve if it proves better than the champion."""
-    from trainer.data.files import Columns
-    from trainer.training import Request
+    """Train FAMILY on a file, register the model, and let it serve if it proves better than the champion.
 
-    _train(
-        Request(
-            data=data,
-            evaluation=evaluation,
-            columns=Columns(text_column, label_column),
-            family=family,
-            model=model,
-            seed=seed,
-            promote=promote,
-        ),
-        context.obj,
+    A training that is cut off goes on when it is asked for again.
+    """
+    settings: Settings = context.obj
+    manners.stand_back(settings.nice, settings.threads)
+    from trainer.data.files import Columns
+    from trainer.training import Request, assist
+
+    request = Request(
+        data=data,
+        evaluation=evaluation,
+        columns=Columns(text_column, label_column),
+        family=family,
+        options=pairs(options or []),
+        checkpoints=settings.checkpoints,
+        model=model,
+        seed=seed,
+        promote=promote,
     )
+    # Set by torchrun: of its processes the first trains, judges and registers, the others help it train.
+    if int(os.environ.get("RANK", "0")):
+        assist(request)
+    else:
+        _train(request, settings)
 
 
 @app.command()
@@ -132,20 +150,34 @@ def _train(request: "Request", settings: Settings) -> "Outcome":
     from trainer.judging import limits_of
     from trainer.training import train as run_training
 
-    with _progress() as step:
-        outcome = run_training(request, registry_of(request.model), limits_of(settings), step)
+    with _progress() as shown:
+        outcome = run_training(
+            request, registry_of(request.model), limits_of(settings), shown, shown.learning
+        )
     report.print_outcome(outcome, Console())
     return outcome
 
 
+class _Shown:
+    """The present step, the share of it that is done where that is known, and the time."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar, self._task = bar, bar.add_task("starting", total=None)
+
+    def __call__(self, step: str) -> None:
+        self._bar.update(self._task, description=step, total=None)
+
+    def learning(self, words: str, share: float) -> None:
+        self._bar.update(self._task, description=words, total=1.0, completed=share)
+
+
 @contextmanager
-def _progress() -> Iterator["Step"]:
-    """Show the present step and the time at a terminal; elsewhere show nothing."""
+def _progress() -> Iterator[_Shown]:
+    """Show what is being done at a terminal; elsewhere show nothing."""
     console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("starting")
-        yield lambda step: progress.update(task, description=step)
+        yield _Shown(progress)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contract.registry import DEFAULT_MODEL
-from trainer import environment
+from trainer import environment, manners
 from trainer.errors import BadRequest
 from trainer.settings import Settings
 
@@ -29,6 +29,7 @@ class Arguments(BaseModel):
     data: Path
     evaluation: Path | None = None
     family: str = "tfidf"
+    options: dict[str, str | int | float] = Field(default_factory=dict)
     text_column: str = "text"
     label_column: str = "label"
     model: str = DEFAULT_MODEL
@@ -50,6 +51,7 @@ def train(arguments: Mapping[str, Any]) -> dict[str, Any]:
         raise BadRequest(f"the job's arguments are wrong: {wrong}") from error
     settings = Settings()
     environment.prepare(settings.mlflow_tracking_uri)
+    manners.stand_back(settings.nice, settings.threads)
     # After the environment is set: these import MLflow.
     from trainer.data.files import Columns
     from trainer.judging import limits_of
@@ -59,6 +61,7 @@ def train(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
     request = Request(
         columns=Columns(wanted.text_column, wanted.label_column),
+        checkpoints=settings.checkpoints,
         **wanted.model_dump(exclude={"text_column", "label_column"}),
     )
     outcome = run_training(

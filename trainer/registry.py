@@ -65,9 +65,9 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A registered version in memory."""
+    """A model in memory; ``name`` is for those who read why it does not answer."""
 
-    number: str
+    name: str
     labels: tuple[str, ...]
     _model: mlflow.pyfunc.PyFuncModel
 
@@ -77,7 +77,7 @@ class Loaded:
         Raises:
             ModelUnusable: the model raises, or answers something else.
         """
-        return _matrix(_answers(self._model, texts, self.number), self.labels, self.number)
+        return _matrix(_answers(self._model, texts, self.name), self.labels, self.name)
 
 
 class Registry:
@@ -164,15 +164,7 @@ class Registry:
         Raises:
             ModelUnusable: it cannot be loaded, or does not answer as our models do.
         """
-        try:
-            model = mlflow.pyfunc.load_model(
-                f"models:/{self.model}/{number}", dst_path=None if folder is None else str(folder)
-            )
-        except Exception as error:
-            _log.warning("model.load_failed", extra={"model": self.model, "version": number}, exc_info=True)
-            raise ModelUnusable(f"version {number} cannot be loaded ({type(error).__name__})") from error
-        probe = _answers(model, [""], number)
-        return Loaded(number, tuple(sorted(probe[0])), model)
+        return loaded(f"models:/{self.model}/{number}", f"version {number}", folder)
 
     def promote(self, number: str, *, by: str, why: str) -> None:
         """Make a version the champion, and the champion the previous one."""
@@ -236,6 +228,21 @@ class Registry:
         return {"model": self.model, **entry}
 
 
+def loaded(uri: str, name: str, folder: Path | None = None) -> Loaded:
+    """Load a model from where MLflow finds it; ``folder``, an empty one, keeps its files.
+
+    Raises:
+        ModelUnusable: as for ``Registry.load``.
+    """
+    try:
+        model = mlflow.pyfunc.load_model(uri, dst_path=None if folder is None else str(folder))
+    except Exception as error:
+        _log.warning("model.load_failed", extra={"uri": uri}, exc_info=True)
+        raise ModelUnusable(f"{name} cannot be loaded ({type(error).__name__})") from error
+    probe = _answers(model, [""], name)
+    return Loaded(name, tuple(sorted(probe[0])), model)
+
+
 def is_missing(error: RegistryUnavailable) -> bool:
     """Tell whether MLflow answered that there is no such thing."""
     return (
@@ -244,19 +251,17 @@ def is_missing(error: RegistryUnavailable) -> bool:
     )
 
 
-def _answers(model: mlflow.pyfunc.PyFuncModel, texts: Sequence[str], number: str) -> list[dict[str, float]]:
+def _answers(model: mlflow.pyfunc.PyFuncModel, texts: Sequence[str], name: str) -> list[dict[str, float]]:
     """Return the scores of each text as the model gives them."""
     try:
         return [dict(answer["scores"]) for answer in model.predict(list(texts))]
     except Exception as error:
-        _log.warning("model.answer_failed", extra={"version": number}, exc_info=True)
-        raise ModelUnusable(
-            f"version {number} does not answer texts with scores ({type(error).__name__})"
-        ) from error
+        _log.warning("model.answer_failed", extra={"model": name}, exc_info=True)
+        raise ModelUnusable(f"{name} does not answer texts with scores ({type(error).__name__})") from error
 
 
-def _matrix(answers: Sequence[Mapping[str, float]], labels: Sequence[str], number: str) -> Probabilities:
+def _matrix(answers: Sequence[Mapping[str, float]], labels: Sequence[str], name: str) -> Probabilities:
     try:
         return np.array([[answer[label] for label in labels] for answer in answers], dtype=np.float64)
     except KeyError as error:
-        raise ModelUnusable(f"version {number} answers with varying labels") from error
+        raise ModelUnusable(f"{name} answers with varying labels") from error

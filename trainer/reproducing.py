@@ -18,7 +18,7 @@ from trainer.data.files import Columns
 from trainer.errors import BadData, BadRequest, RegistryUnavailable
 from trainer.evaluation import evaluate
 from trainer.families import FAMILIES
-from trainer.families.family import Fitted
+from trainer.families.family import Fitted, Plan
 from trainer.preparing import Prepared, prepare
 from trainer.registry import is_missing, reachable
 
@@ -68,6 +68,7 @@ class _Run:
 
     family: str
     seed: int
+    options: dict[str, Any]
     macro_f1: float
     rows_sha256: str
     canaries: list[dict[str, Any]]
@@ -91,9 +92,9 @@ def reproduce(
     step("training")
     with tempfile.TemporaryDirectory(prefix="barometer-") as folder:
         rows = prepared.training
-        fitted = FAMILIES[before.family](
-            [row.text for row in rows], [row.label for row in rows], seed=before.seed, folder=Path(folder)
-        )
+        texts, labels = [row.text for row in rows], [row.label for row in rows]
+        plan = Plan(options=before.options)
+        fitted = FAMILIES[before.family](texts, labels, seed=before.seed, folder=Path(folder), plan=plan)
         step("comparing")
         return Reproduction(
             run=run,
@@ -124,6 +125,7 @@ def _look_up(run: str) -> _Run:
     return _Run(
         family=tags["barometer.family"],
         seed=int(tags["barometer.seed"]),
+        options=json.loads(tags.get("barometer.options", "{}")),
         macro_f1=found.data.metrics["macro_f1"],
         rows_sha256=tags["barometer.data.rows_sha256"],
         canaries=canaries,

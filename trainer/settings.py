@@ -1,6 +1,7 @@
 """What the operator can set. Made once, in a process's entry, and handed down."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Literal
 
 from pydantic import ByteSize, Field, SecretStr
@@ -24,3 +25,9 @@ class Settings(BaseSettings):
     #: For reading feedback: a key with the scope ``read``; none where the service has no keys.
     api_key: SecretStr = SecretStr("")
     hub: str = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
+    #: Where unfinished trainings are kept, to be gone on with.
+    checkpoints: Path = Path(".barometer/checkpoints")
+    #: A training's priority: 0 as everybody's, 19 the least.
+    nice: int = Field(default=10, ge=0, le=19)
+    #: A training's threads; 0 takes all cores but one.
+    threads: int = Field(default=0, ge=0)

@@ -3,17 +3,20 @@
 import json
 import logging
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from contract.registry import DATA_TAG, DEFAULT_MODEL, LABELS_TAG, METRICS_TAG
-from trainer import provenance, tracking
+from trainer import checkpoints, cost, provenance, tracking
 from trainer.data.files import Columns
+from trainer.data.rows import digest
 from trainer.errors import BadRequest
 from trainer.evaluation import Evaluation, evaluate
-from trainer.families import FAMILIES
-from trainer.families.family import Fitted
+from trainer.families import FAMILIES, SHARED
+from trainer.families.family import AS_USUAL, Fitted, Plan, Progress
 from trainer.floors import Limits
 from trainer.gate import Verdict
 from trainer.judging import decide
@@ -29,12 +32,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to train on and how. Without ``evaluation`` part of ``data`` is held back to measure on."""
+    """What to train on and how. Without ``evaluation`` part of ``data`` is held back to measure on.
+
+    ``options`` are the family's own. Without ``checkpoints``, a folder, one that is cut off starts anew.
+    """
 
     data: Path
     evaluation: Path | None = None
     columns: Columns = field(default_factory=Columns)
     family: str = "tfidf"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    checkpoints: Path | None = None
     model: str = DEFAULT_MODEL
     seed: int = 0
     promote: bool = True
@@ -52,22 +60,29 @@ class Outcome:
     promoted: bool
 
 
-def train(request: Request, registry: Registry, limits: Limits, step: Step) -> Outcome:
+def train(
+    request: Request,
+    registry: Registry,
+    limits: Limits,
+    step: Step,
+    progress: Progress = AS_USUAL.progress,
+) -> Outcome:
     """Train, measure, register, judge, and promote if the gate allows and the request wants it.
 
     A crash at any point leaves a failed run or a version without a passed verdict, and neither serves.
     """
-    if request.family not in FAMILIES:
-        raise BadRequest(f"there is no family '{request.family}'; there are: {', '.join(FAMILIES)}")
-    step("reading")
-    prepared = prepare(request.data, request.evaluation, request.columns)
+    prepared = _prepare(request, step)
     texts, truth = [row.text for row in prepared.evaluation], [row.label for row in prepared.evaluation]
     with (
         tracking.run(f"{request.model}-{request.family}") as run_id,
         tempfile.TemporaryDirectory(prefix="barometer-") as folder,
+        _unfinished(request, prepared) as unfinished,
     ):
         step("training")
-        fitted = _fit(request, prepared, Path(folder))
+        plan = Plan(options=request.options, checkpoints=unfinished, progress=progress)
+        spent = cost.meter()
+        fitted = _fit(request, prepared, Path(folder), plan)
+        tracking.log_learning(fitted.curve, spent())
         step("evaluating")
         evaluation = evaluate(fitted.labels, truth, fitted.probabilities(texts), slices(texts))
         step("registering")
@@ -92,9 +107,47 @@ def train(request: Request, registry: Registry, limits: Limits, step: Step) -> O
     )  # fmt: skip
 
 
-def _fit(request: Request, prepared: Prepared, folder: Path) -> Fitted:
+def assist(request: Request) -> None:
+    """Take one process's part in a training by several, of which the first calls ``train``.
+
+    Raises:
+        BadRequest: the family trains in one process only.
+    """
+    if request.family not in SHARED:
+        raise BadRequest(f"{request.family} trains in one process: start it without torchrun")
+    prepared = _prepare(request, lambda _: None)
     texts, labels = [row.text for row in prepared.training], [row.label for row in prepared.training]
-    return FAMILIES[request.family](texts, labels, seed=request.seed, folder=folder)
+    kept = request.checkpoints and checkpoints.joined(request.checkpoints, _name(request, prepared))
+    with tempfile.TemporaryDirectory(prefix="barometer-") as folder:
+        plan = Plan(options=request.options, checkpoints=kept)
+        SHARED[request.family](texts, labels, seed=request.seed, folder=Path(folder), plan=plan)
+
+
+def _prepare(request: Request, step: Step) -> Prepared:
+    if request.family not in FAMILIES:
+        raise BadRequest(f"there is no family '{request.family}'; there are: {', '.join(FAMILIES)}")
+    step("reading")
+    return prepare(request.data, request.evaluation, request.columns)
+
+
+@contextmanager
+def _unfinished(request: Request, prepared: Prepared) -> Iterator[Path | None]:
+    """Yield the folder for checkpoints. It goes once the version is registered, not before."""
+    if request.checkpoints is None:
+        yield None
+        return
+    with checkpoints.kept(request.checkpoints, _name(request, prepared)) as folder:
+        yield folder
+
+
+def _name(request: Request, prepared: Prepared) -> str:
+    facts = {"rows": digest(prepared.training), "family": request.family, "options": dict(request.options)}
+    return checkpoints.key({**facts, "seed": request.seed, "versions": provenance.versions()})
+
+
+def _fit(request: Request, prepared: Prepared, folder: Path, plan: Plan) -> Fitted:
+    texts, labels = [row.text for row in prepared.training], [row.label for row in prepared.training]
+    return FAMILIES[request.family](texts, labels, seed=request.seed, folder=folder, plan=plan)
 
 
 def _register(
@@ -139,6 +192,7 @@ def _facts(request: Request, prepared: Prepared, fitted: Fitted) -> dict[str, st
     facts = {
         "family": request.family,
         "seed": str(request.seed),
+        "options": json.dumps(dict(request.options), sort_keys=True, default=str),
         "data.file_sha256": prepared.source.file.sha256,
         "versions": json.dumps(provenance.versions()),
     }

@@ -44,7 +44,7 @@ def registered(trainer, data, home):
 
     mlflow.create_experiment("compared-tfidf", artifact_location=str(home / "artifacts"))
     mlflow.create_experiment("compared-comparison", artifact_location=str(home / "artifacts"))
-    result = trainer("train", data, "--model", "compared", "--no-promote")
+    result = trainer("train", "tfidf", "--data", data, "--model", "compared", "--no-promote")
     assert result.exit_code == 0, result.output
     (run,) = mlflow.search_runs(experiment_names=["compared-tfidf"], output_format="list")
     return run.info.run_id
@@ -66,8 +66,9 @@ def test_the_page_shows_every_figure_and_asks_nobody_for_anything(compared):
     page, _ = compared
     for words in (
         "macro-F1", "precision / recall of negative", "calibration error", "training time",
-        "one text: p50 / p99", "32 texts: p50 / p99", "memory it adds", "size on disk", "cold start", "a million predictions",
-        "explanation", "over 2 seeds", "not bad", "names", "negation", "complex", "Learning curve",
+        "one text: p50 / p99", "32 texts: p50 / p99", "memory it adds", "size on disk", "cold start",
+        "a million predictions", "explanation", "over 2 seeds", "not bad", "names", "negation",
+        "complex", "Learning curve",
     ):  # fmt: skip
         assert words in page, words
     assert page.count("<svg") == 5
@@ -121,6 +122,8 @@ def test_a_run_is_reproduced_exactly_and_other_rows_are_refused(trainer, registe
     [
         ((), "nothing to compare: name a --family to train or a --version"),
         (("--family", "oracle"), "there is no family 'oracle'"),
+        (("--family", "tfidf", "--set", "c=1"), "--set c names no family: write --set bert.c=1"),
+        (("--family", "tfidf", "--set", "tfidf.z=1"), "tfidf has no option 'z'"),
         (("--version", "champion"), "has no champion"),
         (("--family", "tfidf", "--max-p99", "20"), "'20' is no duration: say 20ms or 1.5s"),
         (("--family", "tfidf", "--max-memory", "much"), "'much' is no size: say 512MB or 2GiB"),

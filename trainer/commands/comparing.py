@@ -9,8 +9,10 @@ import typer
 from rich.console import Console
 
 from contract.registry import DEFAULT_MODEL
-from trainer.commands.options import DataFile, Labels, Model, Texts, registry_of, steps
+from trainer import manners
+from trainer.commands.options import DataFile, Labels, Model, Texts, pairs, registry_of, steps
 from trainer.errors import BadRequest
+from trainer.settings import Settings
 
 if TYPE_CHECKING:
     from trainer.comparison.recommending import Goal
@@ -38,9 +40,14 @@ def size(said: str) -> int:
 
 @app.command()
 def compare(
+    context: typer.Context,
     data: DataFile,
     family: Annotated[
         list[str] | None, typer.Option(help="A family to train on DATA; may be given several times.")
+    ] = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FAMILY.NAME=VALUE", help="An option of a family: bert.epochs=2."),
     ] = None,
     version: Annotated[
         list[str] | None, typer.Option(help="A registered version or alias; may be given several times.")
@@ -65,9 +72,12 @@ def compare(
 ) -> None:
     """Measure families and versions on the same rows; write one page and recommend one of them.
 
-    Nothing is trained but the families that are named, and nothing is registered or promoted.
+    Nothing is trained but the families that are named, and nothing is registered or promoted. One that is cut
+    off goes on when it is asked for again.
     """
     goal = _goal(optimise, max_p99, max_memory, max_size, min_f1)
+    settings: Settings = context.obj
+    manners.stand_back(settings.nice, settings.threads)
     from trainer.comparison.comparing import Request
     from trainer.comparison.comparing import compare as run
     from trainer.comparison.page import page
@@ -75,8 +85,10 @@ def compare(
 
     request = Request(
         data=data, evaluation=evaluation, columns=Columns(text_column, label_column), model=model,
-        families=tuple(family or ()), versions=tuple(version or ()), seeds=seeds, curve=curve,
+        families=tuple(family or ()), options=_by_family(options or []), versions=tuple(version or ()),
+        seeds=seeds, curve=curve,
         goal=goal, price_per_hour=price_per_hour,
+        checkpoints=settings.checkpoints,
     )  # fmt: skip
     with steps() as step:
         comparison, run_id = run(request, registry_of(model), step)
@@ -111,6 +123,17 @@ def reproduce(
         report.print_reproduction(found, Console())
     if not found.is_same:
         raise typer.Exit(1)
+
+
+def _by_family(given: list[str]) -> dict[str, dict[str, str]]:
+    """Return the options of each family."""
+    found: dict[str, dict[str, str]] = {}
+    for name, value in pairs(given).items():
+        family, dot, option = name.partition(".")
+        if not dot:
+            raise BadRequest(f"--set {name} names no family: write --set bert.{name}={value}")
+        found.setdefault(family, {})[option] = value
+    return found
 
 
 def _goal(

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from contract.registry import DEFAULT_MODEL
-from trainer.commands.options import Labels, Model, Texts
+from trainer.commands.options import Labels, Model, Texts, pairs
 from trainer.settings import Settings
 
 app = typer.Typer()
@@ -25,8 +25,11 @@ def work(context: typer.Context) -> None:
 @app.command()
 def retrain(
     context: typer.Context,
-    data: Annotated[Path, typer.Argument(help="Labelled texts, as the trainer's host finds them.")],
-    family: Annotated[str, typer.Option(help="Model family.")] = "tfidf",
+    family: Annotated[str, typer.Argument(help="Model family: tfidf, bilstm or bert.")],
+    data: Annotated[Path, typer.Option(help="Labelled texts, as the trainer's host finds them.")],
+    options: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An option of the family.")
+    ] = None,
     evaluation: Annotated[Path | None, typer.Option(help="A file to measure on.")] = None,
     text_column: Texts = "text",
     label_column: Labels = "label",
@@ -43,7 +46,7 @@ def retrain(
     wanted = Arguments(
         data=data.absolute(),
         evaluation=evaluation.absolute() if evaluation else None,
-        family=family, text_column=text_column, label_column=label_column,
+        family=family, options={**pairs(options or [])}, text_column=text_column, label_column=label_column,
         model=model, seed=seed, promote=promote,
     )  # fmt: skip
     job = enqueue(settings.redis_url, wanted)

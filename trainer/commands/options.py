@@ -2,13 +2,15 @@
 
 import getpass
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+
+from trainer.errors import BadRequest
 
 if TYPE_CHECKING:
     from trainer.registry import Registry
@@ -18,6 +20,15 @@ Texts = Annotated[str, typer.Option("--text-column", help="Column that holds the
 Labels = Annotated[str, typer.Option("--label-column", help="Column that holds the labels.")]
 DataFile = Annotated[Path, typer.Argument(help="Labelled texts: .csv, .tsv, .jsonl or .parquet, in UTF-8.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def pairs(given: Iterable[str]) -> dict[str, str]:
+    """Return ``NAME=VALUE`` arguments as names and values."""
+    found = [one.partition("=") for one in given]
+    for name, equals, _ in found:
+        if not equals:
+            raise BadRequest(f"--set {name} says no value: write --set {name}=VALUE")
+    return {name: value for name, _, value in found}
 
 
 def registry_of(model: str) -> "Registry":

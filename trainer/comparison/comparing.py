@@ -2,18 +2,21 @@
 
 import os
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import mlflow
 
 from contract.registry import DEFAULT_MODEL
-from trainer import provenance
+from trainer import checkpoints, provenance
 from trainer.comparison.contest import Contest, Entry, Step
 from trainer.comparison.page import Comparison, page
 from trainer.comparison.recommending import Goal, recommend
 from trainer.data.files import Columns
+from trainer.data.rows import digest
 from trainer.errors import BadRequest
 from trainer.floors import megabytes
 from trainer.preparing import Prepared, prepare
@@ -29,11 +32,14 @@ class Request:
     columns: Columns = field(default_factory=Columns)
     model: str = DEFAULT_MODEL
     families: tuple[str, ...] = ()
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     versions: tuple[str, ...] = ()
     seeds: int = 1
     curve: bool = True
     goal: Goal = field(default_factory=Goal)
     price_per_hour: float = 0.05
+    #: Where unfinished comparisons are kept.
+    checkpoints: Path
 
 
 def compare(request: Request, registry: Registry, step: Step) -> tuple[Comparison, str]:
@@ -45,14 +51,16 @@ def compare(request: Request, registry: Registry, step: Step) -> tuple[Compariso
     """
     step("reading")
     prepared = prepare(request.data, request.evaluation, request.columns)
-    contest = Contest(prepared, step)
     entry = Entry(
         families=request.families,
+        options=request.options,
         versions=tuple(one if one.isdecimal() else registry.resolve(one) for one in request.versions),
         seeds=request.seeds,
         curve=request.curve,
     )
-    contestants = tuple(contest.run(entry, registry))
+    with checkpoints.kept(request.checkpoints, _name(request, prepared)) as kept:
+        contest = Contest(prepared, entry, kept, step)
+        contestants = tuple(contest.run(registry))
     labels = contestants[0].evaluation.labels
     for one in contestants:
         if one.evaluation.labels != labels:
@@ -68,6 +76,12 @@ def compare(request: Request, registry: Registry, step: Step) -> tuple[Compariso
     )
     step("storing")
     return comparison, _store(request, comparison)
+
+
+def _name(request: Request, prepared: Prepared) -> str:
+    """Name what is trained: a comparison that is asked for again, with more families even, goes on."""
+    sides = [digest(prepared.training), digest(prepared.evaluation)]
+    return checkpoints.key({"compared": sides, "options": request.options, "versions": provenance.versions()})
 
 
 def told(goal: Goal) -> str:
@@ -88,6 +102,11 @@ def _facts(request: Request, prepared: Prepared) -> dict[str, str]:
         "rows": f"{len(prepared.training)} to train on, {len(prepared.evaluation)} to measure on; "
         f"{source.cleaned.repeated} repeated, {source.cleaned.contradictory} contradictory and "
         f"{prepared.leaked} leaking ones left out",
+        "options": "; ".join(
+            f"{family}: {', '.join(f'{name}={value}' for name, value in given.items())}"
+            for family, given in request.options.items()
+        )
+        or "as usual",
         "seeds": ", ".join(map(str, range(request.seeds))),
         "when": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",

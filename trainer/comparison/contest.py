@@ -1,12 +1,17 @@
-"""Trains what is to be trained, asks all models the same, and measures each in a process of its own."""
+"""Trains what is to be trained, asks all models the same, and measures each in a process of its own.
 
+What has been trained is kept in a folder until the comparison has ended, so that one that is cut off goes on.
+"""
+
+import json
+import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -20,9 +25,9 @@ from trainer.data.rows import Row, skeleton
 from trainer.errors import BadRequest, ModelUnusable
 from trainer.evaluation import evaluate, indices
 from trainer.families import FAMILIES
-from trainer.families.family import Fitted, Probabilities
+from trainer.families.family import Fitted, Plan
 from trainer.preparing import Prepared
-from trainer.registry import Registry
+from trainer.registry import Loaded, Registry, loaded
 from trainer.serving import measure
 from trainer.slices import slices
 
@@ -32,14 +37,17 @@ SHARES = (0.01, 0.03, 0.1, 0.3)
 SECONDS = 10.0
 
 Step = Callable[[str], None]
-Answer = Callable[[Sequence[str]], Probabilities]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """What takes part: families to train, each with so many seeds, and versions that are there already."""
+    """What takes part: families to train, each with so many seeds, and versions that are there already.
+
+    ``options`` maps a family to its own.
+    """
 
     families: tuple[str, ...] = ()
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     versions: tuple[str, ...] = ()
     seeds: int = 1
     curve: bool = True
@@ -47,103 +55,113 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A family trained once."""
+    """What came of one training. ``seconds`` is None where it was cut off and went on."""
 
-    fitted: Fitted
-    seconds: float
+    macro_f1: float
+    seconds: float | None
 
 
 class Contest:
-    """The rows, and how each model is asked about them."""
+    """The rows, and how each model is asked about them. ``kept`` is a folder for what has been trained."""
 
-    def __init__(self, prepared: Prepared, step: Step) -> None:
-        self._training, self._step = prepared.training, step
+    def __init__(self, prepared: Prepared, entry: Entry, kept: Path, step: Step) -> None:
+        self._training, self._entry, self._kept, self._step = prepared.training, entry, kept, step
         self.texts = [row.text for row in prepared.evaluation]
         self._truth = [row.label for row in prepared.evaluation]
         self._slices, self._language = slices(self.texts), language(self.texts)
 
-    def run(self, entry: Entry, registry: Registry) -> Iterator[Contestant]:
+    def run(self, registry: Registry) -> Iterator[Contestant]:
         """Yield each contestant with its figures.
 
         Raises:
             BadRequest: there is no such family, or nothing takes part.
             ModelUnusable: a version cannot be loaded, answers otherwise, or knows other labels.
         """
-        if not entry.families and not entry.versions:
+        if not self._entry.families and not self._entry.versions:
             raise BadRequest("nothing to compare: name a --family to train or a --version that is registered")
-        unknown = [family for family in entry.families if family not in FAMILIES]
+        unknown = {*self._entry.families, *self._entry.options} - FAMILIES.keys()
         if unknown:
-            raise BadRequest(f"there is no family '{unknown[0]}'; there are: {', '.join(FAMILIES)}")
-        for family in entry.families:
-            yield self._family(family, entry)
-        for number in entry.versions:
+            raise BadRequest(f"there is no family '{min(unknown)}'; there are: {', '.join(FAMILIES)}")
+        for family in self._entry.families:
+            yield self._family(family)
+        for number in self._entry.versions:
             yield self._version(number, registry)
 
     def truth(self, labels: Sequence[str]) -> npt.NDArray[np.int64]:
         """Return the true labels' positions."""
         return indices(labels, self._truth)
 
-    def _family(self, family: str, entry: Entry) -> Contestant:
-        with ExitStack() as folders:
-            trained = []
-            for seed in range(entry.seeds):
-                self._step(f"training {family}, seed {seed}")
-                trained.append(_train(family, self._training, seed, _folder(folders)))
-            first = trained[0]
-            saved = _folder(folders) / "model"
-            save(first.fitted, saved)
-            one = self._measured(
-                family, family, first.fitted.labels, first.fitted.probabilities, saved,
-                training_s=first.seconds,
-                learning=tuple(self._curve(family, first)) if entry.curve else (),
-            )  # fmt: skip
-            f1s = [one.evaluation.macro_f1, *(self._f1(again.fitted) for again in trained[1:])]
-        return replace(one, f1s=tuple(f1s))
+    def _family(self, family: str) -> Contestant:
+        whole = [self._trained(family, self._training, seed) for seed in range(self._entry.seeds)]
+        folder = self._model(family)
+        # As it will serve: of several forms the one that a worker would choose.
+        one = self._measured(family, family, loaded(str(folder), family), folder)
+        learning = tuple(self._curve(family, one, whole[0])) if self._entry.curve else ()
+        f1s = tuple(trained.macro_f1 for trained in whole)
+        return replace(one, training_s=whole[0].seconds, learning=learning, f1s=f1s)
 
     def _version(self, number: str, registry: Registry) -> Contestant:
         with tempfile.TemporaryDirectory(prefix="barometer-") as folder:
-            loaded = registry.load(number, Path(folder))
+            model = registry.load(number, Path(folder))
             family = registry.version(number).tags.get("barometer.family", "")
             name = f"version {number}" + (f" ({family})" if family else "")
-            return self._measured(name, family, loaded.labels, loaded.probabilities, Path(folder))
+            return self._measured(name, family, model, Path(folder))
 
-    def _measured(
-        self,
-        name: str,
-        family: str,
-        labels: tuple[str, ...],
-        ask: Answer,
-        folder: Path,
-        *,
-        training_s: float | None = None,
-        learning: tuple[Point, ...] = (),
-    ) -> Contestant:
+    def _measured(self, name: str, family: str, model: Loaded, folder: Path) -> Contestant:
         self._step(f"asking {name}")
-        probabilities = ask(self.texts)
+        probabilities = model.probabilities(self.texts)
         try:
-            evaluation = evaluate(labels, self._truth, probabilities, self._slices)
+            evaluation = evaluate(model.labels, self._truth, probabilities, self._slices)
         except ValueError as error:
             raise ModelUnusable(f"{name} does not fit the rows: {error}") from error
-        suite = suited(labels, self._language)
-        behaviour = failures(suite, labels, ask(suite.texts)) if suite.cases else {}
+        suite = suited(model.labels, self._language)
+        behaviour = failures(suite, model.labels, model.probabilities(suite.texts)) if suite.cases else {}
         self._step(f"measuring {name}")
         return Contestant(
             name=name, family=family, evaluation=evaluation, answered=probabilities.argmax(axis=1),
             serving=measure(folder, self.texts, seconds=SECONDS), behaviour=behaviour, skipped=suite.skipped,
-            training_s=training_s, learning=learning,
         )  # fmt: skip
 
-    def _curve(self, family: str, whole: Trained) -> Iterator[Point]:
+    def _curve(self, family: str, one: Contestant, whole: Trained) -> Iterator[Point]:
         """Yield the learning curve, of the first seed; a share that cannot teach each label is left out."""
         for share in SHARES:
             rows = part(self._training, share)
-            if not teaches(rows, whole.fitted.labels):
-                continue
-            self._step(f"training {family} on {share:.0%}")
-            with tempfile.TemporaryDirectory(prefix="barometer-") as folder:
-                trained = _train(family, rows, 0, Path(folder))
-                yield Point(share, len(rows), self._f1(trained.fitted), trained.seconds)
-        yield Point(1.0, len(self._training), self._f1(whole.fitted), whole.seconds)
+            if teaches(rows, one.evaluation.labels):
+                trained = self._trained(family, rows, 0)
+                yield Point(share, len(rows), trained.macro_f1, trained.seconds)
+        yield Point(1.0, len(self._training), whole.macro_f1, whole.seconds)
+
+    def _trained(self, family: str, rows: Sequence[Row], seed: int) -> Trained:
+        """Train, or return what was trained before the comparison was cut off."""
+        folder = self._kept / f"{family}-{len(rows)}-{seed}"
+        done, unfinished = folder / "done.json", folder / "unfinished"
+        if done.exists():
+            return Trained(**json.loads(done.read_text()))
+        is_whole = seed == 0 and len(rows) == len(self._training)
+        goes_on = unfinished.exists() and any(unfinished.iterdir())
+        unfinished.mkdir(parents=True, exist_ok=True)
+        words = f"training {family} on {len(rows)} rows, seed {seed}"
+        self._step(words)
+        plan = Plan(
+            options=self._entry.options.get(family, {}),
+            checkpoints=unfinished,
+            progress=lambda what, share: self._step(f"{words}: {what}, {share:.0%}"),
+        )
+        with tempfile.TemporaryDirectory(prefix="barometer-") as made:
+            start = time.perf_counter()
+            texts, labels = [row.text for row in rows], [row.label for row in rows]
+            fitted = FAMILIES[family](texts, labels, seed=seed, folder=Path(made), plan=plan)
+            spent = time.perf_counter() - start
+            if is_whole:
+                save(fitted, self._model(family))
+            trained = Trained(self._f1(fitted), None if goes_on else spent)
+        # Last: whatever was cut off before is trained again.
+        done.write_text(json.dumps(asdict(trained)))
+        shutil.rmtree(unfinished)
+        return trained
+
+    def _model(self, family: str) -> Path:
+        return self._kept / f"{family}-model"
 
     def _f1(self, fitted: Fitted) -> float:
         return evaluate(fitted.labels, self._truth, fitted.probabilities(self.texts)).macro_f1
@@ -163,6 +181,7 @@ def teaches(rows: Sequence[Row], labels: Sequence[str]) -> bool:
 
 def save(fitted: Fitted, folder: Path) -> None:
     """Write a model as MLflow would register it."""
+    shutil.rmtree(folder, ignore_errors=True)  # what a crash has left
     mlflow.pyfunc.save_model(
         str(folder),
         python_model=str(fitted.code),
@@ -170,15 +189,3 @@ def save(fitted: Fitted, folder: Path) -> None:
         pip_requirements=list(fitted.requirements),
         model_config=dict(fitted.model_config) or None,
     )
-
-
-def _train(family: str, rows: Sequence[Row], seed: int, folder: Path) -> Trained:
-    start = time.perf_counter()
-    fitted = FAMILIES[family](
-        [row.text for row in rows], [row.label for row in rows], seed=seed, folder=folder
-    )
-    return Trained(fitted, time.perf_counter() - start)
-
-
-def _folder(folders: ExitStack) -> Path:
-    return Path(folders.enter_context(tempfile.TemporaryDirectory(prefix="barometer-")))

@@ -22,19 +22,19 @@ EXPLANATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One point of a learning curve: trained on so many rows, a share of all."""
+    """One point of a learning curve: trained on so many rows, a share of all; ``training_s`` as below."""
 
     share: float
     rows: int
     macro_f1: float
-    training_s: float
+    training_s: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contestant:
     """One model. ``answered`` is the position of the answered label for each row of the evaluation.
 
-    Everything but ``f1s`` is of the first seed; ``training_s`` is None where it was not trained here.
+    Everything but ``f1s`` is of the first seed. ``training_s`` is None where it was not trained here at a go.
     """
 
     name: str
