@@ -22,7 +22,7 @@ from trainer.comparison.contestant import Contestant, Point
 from trainer.data.cleaning import MIN_ROWS_PER_LABEL
 from trainer.data.language import language
 from trainer.data.rows import Row, skeleton
-from trainer.errors import BadRequest, ModelUnusable
+from trainer.errors import BadData, BadRequest, ModelUnusable
 from trainer.evaluation import evaluate, indices
 from trainer.families import FAMILIES
 from trainer.families.family import Fitted, Plan
@@ -126,9 +126,13 @@ class Contest:
         """Yield the learning curve, of the first seed; a share that cannot teach each label is left out."""
         for share in SHARES:
             rows = part(self._training, share)
-            if teaches(rows, one.evaluation.labels):
+            if not teaches(rows, one.evaluation.labels):
+                continue
+            try:
                 trained = self._trained(family, rows, 0)
-                yield Point(share, len(rows), trained.macro_f1, trained.seconds)
+            except BadData:
+                continue  # too few rows for this family
+            yield Point(share, len(rows), trained.macro_f1, trained.seconds)
         yield Point(1.0, len(self._training), whole.macro_f1, whole.seconds)
 
     def _trained(self, family: str, rows: Sequence[Row], seed: int) -> Trained:
