@@ -64,6 +64,8 @@ def decide(
         registry.promote(number, by="gate", why=why)
     elif verdict.passed:
         registry.challenge(number, by="gate", why=why)
+    else:
+        registry.withdraw(number, by="gate", why=why)
     return Decision(verdict, promoted)
 
 

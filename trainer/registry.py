@@ -176,12 +176,16 @@ class Registry:
             # champion whose predecessor is forgotten.
             self._move(PREVIOUS, champion, by=by, why=why)
         self._move(CHAMPION, number, by=by, why=why)
-        if self.aliases().get(CHALLENGER) == number:
-            self._remove(CHALLENGER, by=by, why=why)
+        self.withdraw(number, by=by, why=why)
 
     def challenge(self, number: str, *, by: str, why: str) -> None:
         """Make a version the challenger: it has passed the gate and waits to serve."""
         self._move(CHALLENGER, number, by=by, why=why)
+
+    def withdraw(self, number: str, *, by: str, why: str) -> None:
+        """Let a version be the challenger no more, if it is."""
+        if self.aliases().get(CHALLENGER) == number:
+            self._remove(CHALLENGER, by=by, why=why)
 
     def rollback(self, *, by: str, why: str) -> tuple[str, str]:
         """Exchange champion and previous; return the versions left and entered.

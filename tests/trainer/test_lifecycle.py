@@ -68,6 +68,51 @@ def test_equal_is_refused_better_promoted_and_rolled_back(model, registry, opini
     assert all(m["at"].endswith("+00:00") for m in registry.trail())
 
 
+def test_a_worse_model_is_refused_with_its_figures_and_the_champion_stays(
+    model, registry, opinions_csv, measured
+):
+    assert train(model, opinions_csv(count=300), evaluation=measured).promoted
+    worse = train(model, opinions_csv("poor.csv", count=200, seed=1, noise=0.3), evaluation=measured)
+    assert not worse.promoted
+    assert [reason.partition(":")[0] for reason in worse.verdict.reasons[:2]] == [
+        "not better than the champion",
+        "may be worse than the champion",
+    ]
+    assert "95 % interval -0" in worse.verdict.reasons[0]
+    assert registry.version("2").tags[GATE_TAG] == "refused"
+    assert registry.aliases() == {CHAMPION: "1"}
+
+
+def test_a_version_whose_artefact_is_broken_is_kept_out(model, registry, opinions_csv, tmp_path):
+    from trainer.judging import decide
+
+    outcome = train(model, opinions_csv(), promote=False)
+    for path in (tmp_path / "artifacts").rglob("weights.npz"):
+        path.write_bytes(b"broken")
+    rows = outcome.prepared.evaluation
+    decision = decide(registry, "1", rows, replace(Limits(), behaviour={}), seed=0, promote=True)
+    assert not decision.promoted
+    assert decision.verdict.reasons == ("version 1 cannot be loaded (ValueError)",)
+    assert registry.version("1").gate == "refused"
+    assert registry.aliases() == {}, "it is the challenger no more"
+
+
+def test_a_version_that_passes_budgets_says_what_it_costs(model, registry, opinions_csv):
+    from trainer.judging import decide
+    from trainer.serving import Serving
+
+    outcome = train(model, opinions_csv(), promote=False)
+    rows = outcome.prepared.evaluation
+    limits = replace(Limits(), ece=0.5, behaviour={}, p99_s=10.0, memory=10**9, size=10_000)
+    decision = decide(registry, "1", rows, limits, seed=0, promote=True)
+    (reason,) = decision.verdict.reasons
+    assert reason.startswith("size on disk")
+    assert reason.endswith("above the budget of 0.0 MB")
+    serving = Serving.from_dict(json.loads(registry.version("1").tags["barometer.gate.serving"]))
+    assert 0 < serving.single.p50_s < serving.batch.p99_s
+    assert serving.size > 10_000
+
+
 def test_the_verdict_and_its_reasons_lie_on_the_version(model, registry, opinions_csv):
     outcome = train(model, opinions_csv())
     tags = registry.version(outcome.version).tags
@@ -78,6 +123,8 @@ def test_the_verdict_and_its_reasons_lie_on_the_version(model, registry, opinion
     assert tags["barometer.data.file_sha256"] == outcome.prepared.source.file.sha256
     assert tags["barometer.seed"] == "0"
     assert json.loads(tags["barometer.metrics"])["macro_f1"] == outcome.evaluation.macro_f1
+    assert json.loads(tags["barometer.gate.behaviour"]).keys() >= {"negation", "names", "groups"}
+    assert json.loads(tags["barometer.gate.slices"])["simple"]["rows"] == outcome.evaluation.rows
 
 
 def test_without_promotion_what_passes_is_the_challenger_until_it_is_promoted(model, registry, opinions_csv):
