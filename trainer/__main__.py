@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from contract.registry import CHAMPION, DEFAULT_MODEL
 from trainer import environment, manners
 from trainer.commands import comparing, data, judging, operating
-from trainer.commands.options import Labels, Model, Texts, pairs, registry_of
+from trainer.commands.options import Labels, Lessons, Model, Texts, pairs, registry_of
 from trainer.errors import TrainerError
 from trainer.logging import configure
 from trainer.settings import Settings
@@ -101,6 +101,7 @@ def train(
         Path | None, typer.Option(help="A file to measure on, instead of holding back a part of DATA.")
     ] = None,
     promote: Annotated[bool, typer.Option(help="Let the version serve if the gate passes it.")] = True,  # noqa: FBT002
+    lessons: Lessons = False,  # noqa: FBT002
 ) -> None:
     """Train FAMILY on a file, register the model, and let it serve if it proves better than the champion.
 
@@ -121,6 +122,7 @@ def train(
         model=model,
         seed=seed,
         promote=promote,
+        lessons=lessons,
     )
     # Set by torchrun: of its processes the first trains, judges and registers, the others help it train.
     if int(os.environ.get("RANK", "0")):

@@ -50,7 +50,11 @@ def examine(settings: Settings, model: str) -> list[Finding]:
 def _families() -> Iterator[Finding]:
     for family, packages in FAMILIES.items():
         missing = [package for package in packages if not _has(package)]
-        says = "can be trained" if not missing else f"needs {', '.join(missing)}: see docs/training.md"
+        says = (
+            "can be trained"
+            if not missing
+            else f"needs {', '.join(missing)}: pip install 'barometer[{family}]'"
+        )
         yield Finding(f"family {family}", not missing, says, is_fatal=bool(missing) and family == "tfidf")
 
 

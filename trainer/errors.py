@@ -6,6 +6,7 @@ TrainerError
 ├── RegistryUnavailable   MLflow does not answer: try again later
 ├── QueueUnavailable      Redis does not answer: try again later
 ├── ServiceUnavailable    a service to read from does not answer: try again later
+├── TrainingDied          a process of ours ended before its training did: try again
 ├── ModelUnusable         a registered version cannot be loaded or does not fit the question
 └── PromotionRefused      the gate has not passed this version, and nobody forced it
 
@@ -41,6 +42,10 @@ class QueueUnavailable(TrainerError):
 
 class ServiceUnavailable(TrainerError):
     """The gateway or a hub does not answer."""
+
+
+class TrainingDied(TrainerError):
+    """The process that trained ended without a word."""
 
 
 class ModelUnusable(TrainerError):

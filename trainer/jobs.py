@@ -35,6 +35,7 @@ class Arguments(BaseModel):
     model: str = DEFAULT_MODEL
     seed: int = 0
     promote: bool = True
+    lessons: bool = False
 
 
 def train(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,16 @@
 """From files to the rows to learn from and those to measure on, with a record of what was left out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from trainer.behaviour.lessons import LABELS, LANGUAGE
+from trainer.behaviour.lessons import lessons as written
 from trainer.data.cleaning import Clean, clean, without
 from trainer.data.files import Columns, File, read
+from trainer.data.language import language
 from trainer.data.rows import Row, digest
 from trainer.data.split import split
-from trainer.errors import BadData
+from trainer.errors import BadData, BadRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Source:
 class Prepared:
     """Rows on their sides. ``measured`` is the separate evaluation file, where there is one.
 
+    ``lessons`` counts the rows of ``behaviour.lessons`` to train on; they are part of ``training``.
     ``leaked`` counts the rows taken out of training because the evaluation file holds their text, or nearly.
     """
 
@@ -35,12 +39,14 @@ class Prepared:
     evaluation: tuple[Row, ...]
     measured: Source | None = None
     leaked: int = 0
+    lessons: int = 0
 
 
-def prepare(data: Path, evaluation: Path | None, columns: Columns) -> Prepared:
-    """Read, check and split.
+def prepare(data: Path, evaluation: Path | None, columns: Columns, *, lessons: bool = False) -> Prepared:
+    """Read, check and split; with ``lessons``, add them to the side that is learnt from.
 
     Raises:
+        BadRequest: lessons are wanted for other labels or another language than theirs.
         BadData: a file cannot be read to the letter, or its rows cannot be learnt from.
     """
     source = load(data, columns)
@@ -53,7 +59,7 @@ def prepare(data: Path, evaluation: Path | None, columns: Columns) -> Prepared:
         leaked = len(source.cleaned.rows) - len(training)
         prepared = Prepared(source, training, measured.cleaned.rows, measured, leaked)
     _refuse_uneven(prepared)
-    return prepared
+    return _taught(prepared) if lessons else prepared
 
 
 def load(path: Path, columns: Columns) -> Source:
@@ -67,6 +73,14 @@ def load(path: Path, columns: Columns) -> Source:
         return Source(file, clean(file.rows))
     except BadData as error:
         raise BadData(f"{path.name}: {error}") from error
+
+
+def _taught(prepared: Prepared) -> Prepared:
+    spoken = language([row.text for row in prepared.training])
+    if spoken != LANGUAGE or not set(LABELS) <= set(prepared.source.cleaned.labels):
+        raise BadRequest("the lessons are in English, and teach negative and positive: these rows are others")
+    taught = without((Row(0, text, label) for text, label in written()), prepared.evaluation)
+    return replace(prepared, training=(*prepared.training, *taught), lessons=len(taught))
 
 
 def _refuse_uneven(prepared: Prepared) -> None:

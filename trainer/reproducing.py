@@ -71,6 +71,7 @@ class _Run:
     options: dict[str, Any]
     macro_f1: float
     rows_sha256: str
+    lessons: bool
     canaries: list[dict[str, Any]]
 
 
@@ -86,7 +87,7 @@ def reproduce(
     step("looking up")
     before = _look_up(run)
     step("reading")
-    prepared = prepare(data, evaluation, columns)
+    prepared = prepare(data, evaluation, columns, lessons=before.lessons)
     if prepared.source.rows_sha256 != before.rows_sha256:
         raise BadData(f"{data.name} does not hold the rows that run {run} was trained on: its digest differs")
     step("training")
@@ -128,6 +129,7 @@ def _look_up(run: str) -> _Run:
         options=json.loads(tags.get("barometer.options", "{}")),
         macro_f1=found.data.metrics["macro_f1"],
         rows_sha256=tags["barometer.data.rows_sha256"],
+        lessons=tags.get("barometer.lessons") == "true",
         canaries=canaries,
     )
 

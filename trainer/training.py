@@ -46,6 +46,7 @@ class Request:
     model: str = DEFAULT_MODEL
     seed: int = 0
     promote: bool = True
+    lessons: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +128,7 @@ def _prepare(request: Request, step: Step) -> Prepared:
     if request.family not in FAMILIES:
         raise BadRequest(f"there is no family '{request.family}'; there are: {', '.join(FAMILIES)}")
     step("reading")
-    return prepare(request.data, request.evaluation, request.columns)
+    return prepare(request.data, request.evaluation, request.columns, lessons=request.lessons)
 
 
 @contextmanager
@@ -192,6 +193,7 @@ def _facts(request: Request, prepared: Prepared, fitted: Fitted) -> dict[str, st
     facts = {
         "family": request.family,
         "seed": str(request.seed),
+        "lessons": str(request.lessons).lower(),
         "options": json.dumps(dict(request.options), sort_keys=True, default=str),
         "data.file_sha256": prepared.source.file.sha256,
         "versions": json.dumps(provenance.versions()),

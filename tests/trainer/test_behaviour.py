@@ -104,3 +104,17 @@ def test_cases_are_judged_in_the_order_of_their_texts():
     second = Case("two", Kind.LABEL, ("c",), frozenset({"negative"}))
     found = failures(Suite((first, second)), LABELS, np.array([[0.1, 0.9], [0.9, 0.1], [0.9, 0.1]]))
     assert (found["one"].failed, found["two"].failed) == ((True,), (False,))
+
+
+def test_lessons_are_balanced_distinct_and_none_of_the_questions():
+    from trainer.behaviour.lessons import lessons
+    from trainer.data.rows import skeleton
+
+    taught = list(lessons())
+    assert Counter(label for _, label in taught) == {
+        "negative": len(taught) // 2,
+        "positive": len(taught) // 2,
+    }
+    assert len({skeleton(text) for text, _ in taught}) == len(taught)
+    asked = {skeleton(text) for case in english.cases() for text in case.texts}
+    assert asked.isdisjoint(skeleton(text) for text, _ in taught)

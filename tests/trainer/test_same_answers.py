@@ -82,6 +82,8 @@ def test_mlflow_models_serve_answers_what_the_worker_answers(registered, worker_
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:pyspark")
 def test_spark_answers_what_the_worker_answers(registered, worker_answers):
     pyspark = pytest.importorskip("pyspark")
     import mlflow

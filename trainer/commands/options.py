@@ -19,6 +19,10 @@ Model = Annotated[str, typer.Option("--model", help="Name of the registered mode
 Texts = Annotated[str, typer.Option("--text-column", help="Column that holds the texts.")]
 Labels = Annotated[str, typer.Option("--label-column", help="Column that holds the labels.")]
 DataFile = Annotated[Path, typer.Argument(help="Labelled texts: .csv, .tsv, .jsonl or .parquet, in UTF-8.")]
+Lessons = Annotated[
+    bool,
+    typer.Option("--lessons", help="Also train on sentences that teach negation and 'not bad'; English."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

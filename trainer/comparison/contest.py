@@ -6,8 +6,7 @@ What has been trained is kept in a folder until the comparison has ended, so tha
 import json
 import shutil
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.behaviour.suite import failures, suited
+from trainer.comparison.apart import Apart, Job, Trained, apart
 from trainer.comparison.contestant import Contestant, Point
 from trainer.data.cleaning import MIN_ROWS_PER_LABEL
 from trainer.data.language import language
@@ -25,7 +25,7 @@ from trainer.data.rows import Row, skeleton
 from trainer.errors import BadData, BadRequest, ModelUnusable
 from trainer.evaluation import evaluate, indices
 from trainer.families import FAMILIES
-from trainer.families.family import Fitted, Plan
+from trainer.families.family import Fitted
 from trainer.preparing import Prepared
 from trainer.registry import Loaded, Registry, loaded
 from trainer.serving import measure
@@ -53,19 +53,11 @@ class Entry:
     curve: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """What came of one training. ``seconds`` is None where it was cut off and went on."""
-
-    macro_f1: float
-    seconds: float | None
-
-
 class Contest:
     """The rows, and how each model is asked about them. ``kept`` is a folder for what has been trained."""
 
     def __init__(self, prepared: Prepared, entry: Entry, kept: Path, step: Step) -> None:
-        self._training, self._entry, self._kept, self._step = prepared.training, entry, kept, step
+        self._prepared, self._entry, self._kept, self._step = prepared, entry, kept, step
         self.texts = [row.text for row in prepared.evaluation]
         self._truth = [row.label for row in prepared.evaluation]
         self._slices, self._language = slices(self.texts), language(self.texts)
@@ -92,11 +84,13 @@ class Contest:
         return indices(labels, self._truth)
 
     def _family(self, family: str) -> Contestant:
-        whole = [self._trained(family, self._training, seed) for seed in range(self._entry.seeds)]
+        rows = self._prepared.training
+        with apart() as process:
+            whole = [self._trained(process, family, rows, seed) for seed in range(self._entry.seeds)]
+            learning = tuple(self._curve(process, family, whole[0])) if self._entry.curve else ()
         folder = self._model(family)
         # As it will serve: of several forms the one that a worker would choose.
         one = self._measured(family, family, loaded(str(folder), family), folder)
-        learning = tuple(self._curve(family, one, whole[0])) if self._entry.curve else ()
         f1s = tuple(trained.macro_f1 for trained in whole)
         return replace(one, training_s=whole[0].seconds, learning=learning, f1s=f1s)
 
@@ -122,43 +116,36 @@ class Contest:
             serving=measure(folder, self.texts, seconds=SECONDS), behaviour=behaviour, skipped=suite.skipped,
         )  # fmt: skip
 
-    def _curve(self, family: str, one: Contestant, whole: Trained) -> Iterator[Point]:
+    def _curve(self, process: Apart, family: str, whole: Trained) -> Iterator[Point]:
         """Yield the learning curve, of the first seed; a share that cannot teach each label is left out."""
+        every = self._prepared.training
+        labels = {row.label for row in every}
         for share in SHARES:
-            rows = part(self._training, share)
-            if not teaches(rows, one.evaluation.labels):
+            rows = part(every, share)
+            if not teaches(rows, labels):
                 continue
             try:
-                trained = self._trained(family, rows, 0)
+                trained = self._trained(process, family, rows, 0)
             except BadData:
                 continue  # too few rows for this family
             yield Point(share, len(rows), trained.macro_f1, trained.seconds)
-        yield Point(1.0, len(self._training), whole.macro_f1, whole.seconds)
+        yield Point(1.0, len(every), whole.macro_f1, whole.seconds)
 
-    def _trained(self, family: str, rows: Sequence[Row], seed: int) -> Trained:
+    def _trained(self, process: Apart, family: str, rows: Sequence[Row], seed: int) -> Trained:
         """Train, or return what was trained before the comparison was cut off."""
         folder = self._kept / f"{family}-{len(rows)}-{seed}"
         done, unfinished = folder / "done.json", folder / "unfinished"
         if done.exists():
             return Trained(**json.loads(done.read_text()))
-        is_whole = seed == 0 and len(rows) == len(self._training)
-        goes_on = unfinished.exists() and any(unfinished.iterdir())
         unfinished.mkdir(parents=True, exist_ok=True)
-        words = f"training {family} on {len(rows)} rows, seed {seed}"
-        self._step(words)
-        plan = Plan(
-            options=self._entry.options.get(family, {}),
-            checkpoints=unfinished,
-            progress=lambda what, share: self._step(f"{words}: {what}, {share:.0%}"),
-        )
-        with tempfile.TemporaryDirectory(prefix="barometer-") as made:
-            start = time.perf_counter()
-            texts, labels = [row.text for row in rows], [row.label for row in rows]
-            fitted = FAMILIES[family](texts, labels, seed=seed, folder=Path(made), plan=plan)
-            spent = time.perf_counter() - start
-            if is_whole:
-                save(fitted, self._model(family))
-            trained = Trained(self._f1(fitted), None if goes_on else spent)
+        self._step(f"training {family} on {len(rows)} rows, seed {seed}")
+        is_first = seed == 0 and len(rows) == len(self._prepared.training)
+        job = Job(
+            family=family, options=self._entry.options.get(family, {}), seed=seed, training=rows,
+            evaluation=self._prepared.evaluation, checkpoints=unfinished,
+            model=self._model(family) if is_first else None,
+        )  # fmt: skip
+        trained = process.train(job)
         # Last: whatever was cut off before is trained again.
         done.write_text(json.dumps(asdict(trained)))
         shutil.rmtree(unfinished)
@@ -167,9 +154,6 @@ class Contest:
     def _model(self, family: str) -> Path:
         return self._kept / f"{family}-model"
 
-    def _f1(self, fitted: Fitted) -> float:
-        return evaluate(fitted.labels, self._truth, fitted.probabilities(self.texts)).macro_f1
-
 
 def part(rows: Sequence[Row], share: float) -> tuple[Row, ...]:
     """Return a share of the rows, chosen by their texts alone: the small parts lie within the larger ones."""
@@ -177,7 +161,7 @@ def part(rows: Sequence[Row], share: float) -> tuple[Row, ...]:
     return tuple(ordered[: round(share * len(rows))])
 
 
-def teaches(rows: Sequence[Row], labels: Sequence[str]) -> bool:
+def teaches(rows: Sequence[Row], labels: Collection[str]) -> bool:
     """Tell whether there are rows enough of each label."""
     found = [row.label for row in rows]
     return all(found.count(label) >= MIN_ROWS_PER_LABEL for label in labels)
