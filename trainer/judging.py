@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from contract.registry import CHAMPION
+from contract.registry import CHAMPION, DATA_TAG
 from trainer.behaviour.suite import Suite, failures, suited
+from trainer.card import card
 from trainer.data.language import language
 from trainer.data.rows import Row
 from trainer.errors import ModelUnusable
 from trainer.evaluation import Evaluation, evaluate
 from trainer.floors import Limits
 from trainer.gate import Answers, Questions, Unusable, Verdict, judge
-from trainer.registry import Registry
+from trainer.registry import Registry, Version
 from trainer.serving import measure
 from trainer.settings import Settings
 from trainer.slices import slices
@@ -52,11 +53,7 @@ def decide(
 
     One that passes and is not let serve becomes the challenger.
     """
-    champion = registry.aliases().get(CHAMPION)
-    verdict = _judged(registry, number, champion, rows, limits, seed)
-    # Two trainings at once: the one that ends last was measured against a champion that no longer serves.
-    if registry.aliases().get(CHAMPION) != champion:
-        verdict = Verdict(passed=False, reasons=("the champion changed while this version was judged",))
+    verdict = _judged(registry, number, rows, limits, seed)
     registry.store_verdict(number, verdict)
     promoted = verdict.passed and promote
     why = "; ".join(verdict.reasons)
@@ -69,9 +66,8 @@ def decide(
     return Decision(verdict, promoted)
 
 
-def _judged(
-    registry: Registry, number: str, champion: str | None, rows: Sequence[Row], limits: Limits, seed: int
-) -> Verdict:
+def _judged(registry: Registry, number: str, rows: Sequence[Row], limits: Limits, seed: int) -> Verdict:
+    champion = registry.aliases().get(CHAMPION)
     texts = [row.text for row in rows]
     spoken = language(texts)
     questions = Questions([row.label for row in rows], slices(texts))
@@ -86,7 +82,18 @@ def _judged(
             rival = _ask(registry, champion, texts, spoken)
         except ModelUnusable as error:
             rival = Unusable(champion, str(error))
-    return judge(questions, candidate, rival, limits=limits, seed=seed)
+    verdict = judge(questions, candidate, rival, limits=limits, seed=seed)
+    # Two trainings at once: the one that ends last was measured against a champion that no longer serves.
+    if registry.aliases().get(CHAMPION) != champion:
+        verdict = Verdict(passed=False, reasons=("the champion changed while this version was judged",))
+    registry.describe(number, card(figures, candidate, verdict, _facts(registry.version(number))))
+    return verdict
+
+
+def _facts(version: Version) -> dict[str, str]:
+    """Return what a card tells of a version's making."""
+    told = ("barometer.family", "barometer.seed", DATA_TAG, "barometer.code.commit")
+    return {name.removeprefix("barometer."): version.tags[name] for name in told if name in version.tags}
 
 
 def _candidate(

@@ -158,6 +158,11 @@ class Registry:
                     self.model, number, name, json.dumps(value, ensure_ascii=False)
                 )
 
+    def describe(self, number: str, words: str) -> None:
+        """Write what a version is, in Markdown, where MLflow shows it."""
+        with reachable():
+            self._client.update_model_version(self.model, number, description=words)
+
     def load(self, number: str, folder: Path | None = None) -> Loaded:
         """Load a version; ``folder``, an empty one, keeps its files.
 

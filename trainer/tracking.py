@@ -15,6 +15,7 @@ from mlflow.data.meta_dataset import MetaDataset
 from trainer import plots
 from trainer.canary import CANARIES
 from trainer.cost import Cost
+from trainer.data.profile import Profile
 from trainer.evaluation import Evaluation
 from trainer.families.family import Fitted
 from trainer.registry import reachable
@@ -60,6 +61,12 @@ def log_learning(curve: Sequence[Mapping[str, float]], spent: Cost) -> None:
             figures = {f"learning.{name}": value for name, value in entry.items() if name != "step"}
             mlflow.log_metrics(figures, step=int(entry["step"]))
         mlflow.log_metrics(spent.metrics())
+
+
+def log_profile(found: Profile) -> None:
+    """Store what is in the rows, in figures."""
+    with reachable():
+        mlflow.log_dict(found.to_dict(), "data_profile.json")
 
 
 def log_evaluation(evaluation: Evaluation, folder: Path) -> None:

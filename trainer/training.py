@@ -12,6 +12,7 @@ from typing import Any
 from contract.registry import DATA_TAG, DEFAULT_MODEL, LABELS_TAG, METRICS_TAG
 from trainer import checkpoints, cost, provenance, tracking
 from trainer.data.files import Columns
+from trainer.data.profile import profile
 from trainer.data.rows import digest
 from trainer.errors import BadRequest
 from trainer.evaluation import Evaluation, evaluate
@@ -169,6 +170,7 @@ def _register(
         facts,
         {name: _data(s) for name, s in sources.items()},
     )
+    tracking.log_profile(profile(prepared.source.file.rows))
     tracking.log_evaluation(evaluation, folder)
     uri = tracking.log_model(fitted, facts, folder)
     return registry.register(uri, {**facts, METRICS_TAG: json.dumps(tracking.metrics(evaluation))})

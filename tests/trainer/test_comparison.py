@@ -123,7 +123,6 @@ def test_a_run_is_reproduced_exactly_and_other_rows_are_refused(trainer, registe
         ((), "nothing to compare: name a --family to train or a --version"),
         (("--family", "oracle"), "there is no family 'oracle'"),
         (("--family", "tfidf", "--set", "c=1"), "--set c names no family: write --set bert.c=1"),
-        (("--family", "tfidf", "--set", "tfidf.z=1"), "tfidf has no option 'z'"),
         (("--version", "champion"), "has no champion"),
         (("--family", "tfidf", "--max-p99", "20"), "'20' is no duration: say 20ms or 1.5s"),
         (("--family", "tfidf", "--max-memory", "much"), "'much' is no size: say 512MB or 2GiB"),

@@ -124,6 +124,9 @@ def test_the_verdict_and_its_reasons_lie_on_the_version(model, registry, opinion
     assert tags["barometer.seed"] == "0"
     assert json.loads(tags["barometer.metrics"])["macro_f1"] == outcome.evaluation.macro_f1
     assert json.loads(tags["barometer.gate.behaviour"]).keys() >= {"negation", "names", "groups"}
+    described = registry._client.get_model_version(model, outcome.version).description
+    for words in ("gate: passed", "| negative |", "| groups |", "rows it was not trained on"):
+        assert words in described
     assert json.loads(tags["barometer.gate.slices"])["simple"]["rows"] == outcome.evaluation.rows
 
 
