@@ -8,6 +8,8 @@ MODEL_OWNER = "barometer"
 
 #: The version that serves.
 CHAMPION = "champion"
+#: The version that has passed the gate and waits to serve.
+CHALLENGER = "challenger"
 #: The version that served before: where a rollback goes.
 PREVIOUS = "previous"
 

@@ -3,7 +3,7 @@
 Heavy imports wait inside the commands, so that --help answers at once.
 """
 
-import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,23 +14,30 @@ import typer
 import typer.core
 from pydantic import ValidationError
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from contract.registry import CHAMPION, DEFAULT_MODEL
-from trainer import environment
-from trainer.errors import BadRequest, PromotionRefused, TrainerError
+from trainer import environment, manners
+from trainer.commands import comparing, data, judging, operating
+from trainer.commands.options import Labels, Lessons, Model, Texts, pairs, registry_of
+from trainer.errors import TrainerError
 from trainer.logging import configure
 from trainer.settings import Settings
 
 if TYPE_CHECKING:
-    from trainer.registry import Registry
-    from trainer.training import Outcome, Request, Step
+    from trainer.training import Outcome, Request
 
 
 EXAMPLES = """
 Examples:
 
-python -m trainer train reviews.csv --text-column review --label-column sentiment
+python -m trainer train tfidf --data reviews.csv --text-column review --label-column sentiment
+
+python -m trainer train bert --data reviews.csv --set base=models/minilm --set epochs=2
+
+torchrun --nproc-per-node 2 -m trainer train bert --data reviews.csv
+
+python -m trainer compare reviews.csv --family tfidf --family bert --optimise f1 --max-p99 20ms
 
 python -m trainer evaluate new.jsonl --version 3 --json
 
@@ -57,10 +64,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Model = Annotated[str, typer.Option("--model", help="Name of the registered model.")]
-Texts = Annotated[str, typer.Option("--text-column", help="Column that holds the texts.")]
-Labels = Annotated[str, typer.Option("--label-column", help="Column that holds the labels.")]
-DataFile = Annotated[Path, typer.Argument(help="Labelled texts: .csv, .tsv, .jsonl or .parquet, in UTF-8.")]
+for group in (data, judging, comparing, operating):
+    app.registered_commands += group.app.registered_commands
 
 
 @app.callback(epilog=EXAMPLES)
@@ -82,8 +87,12 @@ def prepare(context: typer.Context) -> None:
 @app.command()
 def train(
     context: typer.Context,
-    data: DataFile,
-    family: Annotated[str, typer.Option(help="Model family: tfidf.")] = "tfidf",
+    family: Annotated[str, typer.Argument(help="Model family: tfidf, bilstm or bert.")],
+    data: Annotated[Path, typer.Option(help="Labelled texts: .csv, .tsv, .jsonl or .parquet, in UTF-8.")],
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="An option of the family; a wrong name lists them."),
+    ] = None,
     text_column: Texts = "text",
     label_column: Labels = "label",
     model: Model = DEFAULT_MODEL,
@@ -92,23 +101,34 @@ def train(
         Path | None, typer.Option(help="A file to measure on, instead of holding back a part of DATA.")
     ] = None,
     promote: Annotated[bool, typer.Option(help="Let the version serve if the gate passes it.")] = True,  # noqa: FBT002
+    lessons: Lessons = False,  # noqa: FBT002
 ) -> None:
-    """Train on DATA, register the model, and let it serve if it proves better than the champion."""
-    from trainer.data.files import Columns
-    from trainer.training import Request
+    """Train FAMILY on a file, register the model, and let it serve if it proves better than the champion.
 
-    _train(
-        Request(
-            data=data,
-            evaluation=evaluation,
-            columns=Columns(text_column, label_column),
-            family=family,
-            model=model,
-            seed=seed,
-            promote=promote,
-        ),
-        context.obj,
+    A training that is cut off goes on when it is asked for again.
+    """
+    settings: Settings = context.obj
+    manners.stand_back(settings.nice, settings.threads)
+    from trainer.data.files import Columns
+    from trainer.training import Request, assist
+
+    request = Request(
+        data=data,
+        evaluation=evaluation,
+        columns=Columns(text_column, label_column),
+        family=family,
+        options=pairs(options or []),
+        checkpoints=settings.checkpoints,
+        model=model,
+        seed=seed,
+        promote=promote,
+        lessons=lessons,
     )
+    # Set by torchrun: of its processes the first trains, judges and registers, the others help it train.
+    if int(os.environ.get("RANK", "0")):
+        assist(request)
+    else:
+        _train(request, settings)
 
 
 @app.command()
@@ -117,7 +137,7 @@ def starter(context: typer.Context, model: Model = DEFAULT_MODEL) -> None:
     from trainer.starter import CORPUS
     from trainer.training import Request
 
-    champion = _registry(model).aliases().get(CHAMPION)
+    champion = registry_of(model).aliases().get(CHAMPION)
     if champion is not None:
         typer.echo(f"{model} has a champion already, version {champion}: nothing to do")
         return
@@ -127,118 +147,42 @@ def starter(context: typer.Context, model: Model = DEFAULT_MODEL) -> None:
         raise typer.Exit(1)
 
 
-@app.command()
-def evaluate(
-    data: DataFile,
-    version: Annotated[str | None, typer.Option(help="A registered version.", show_default=False)] = None,
-    alias: Annotated[
-        str | None, typer.Option(help="An alias, champion by default.", show_default=False)
-    ] = None,
-    text_column: Texts = "text",
-    label_column: Labels = "label",
-    model: Model = DEFAULT_MODEL,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002
-) -> None:
-    """Measure a registered version on a labelled file."""
-    from trainer import report
-    from trainer.data.files import Columns
-    from trainer.measuring import measure
-    from trainer.preparing import load
-
-    if version is not None and alias is not None:
-        raise BadRequest("a version and an alias were given: give one of them")
-    registry = _registry(model)
-    number = version or registry.resolve(alias or CHAMPION)
-    with _progress() as step:
-        step("reading")
-        source = load(data, Columns(text_column, label_column))
-        step("evaluating")
-        evaluation = measure(registry, number, source)
-    if as_json:
-        typer.echo(
-            json.dumps({"model": model, "version": number, **evaluation.to_dict()}, ensure_ascii=False)
-        )
-    else:
-        report.print_left_out(source, Console())
-        report.print_evaluation(evaluation, f"{model} version {number} on {data.name}", Console())
-
-
-@app.command()
-def promote(
-    context: typer.Context,
-    version: Annotated[str, typer.Argument(help="The version that shall serve.")],
-    model: Model = DEFAULT_MODEL,
-    force: Annotated[bool, typer.Option(help="Even though the gate has not passed it.")] = False,  # noqa: FBT002
-    reason: Annotated[str, typer.Option(help="Why; kept in the trail. Needed with --force.")] = "",
-) -> None:
-    """Let a version serve, if the gate has passed it."""
-    from trainer import telling
-
-    if force and not reason.strip():
-        raise BadRequest("--force needs --reason: say why, the trail keeps it")
-    registry = _registry(model)
-    candidate = registry.version(version)
-    if candidate.gate != "passed" and not force:
-        said = "; ".join(candidate.gate_reasons) or "it has not been judged"
-        raise PromotionRefused(
-            f"the gate has not passed version {version}: {said}. --force --reason TEXT overrides"
-        )
-    with telling.told(context.obj):
-        registry.promote(version, by="operator", why=reason or "the gate had passed it")
-    typer.echo(f"version {version} of {model} is the champion")
-
-
-@app.command()
-def rollback(
-    context: typer.Context,
-    model: Model = DEFAULT_MODEL,
-    reason: Annotated[str, typer.Option(help="Why; kept in the trail.")] = "rolled back by hand",
-) -> None:
-    """Let the previous version serve again; a second rollback undoes the first."""
-    from trainer import telling
-
-    with telling.told(context.obj):
-        left, entered = _registry(model).rollback(by="operator", why=reason)
-    typer.echo(f"version {entered} of {model} is the champion again, version {left} the previous one")
-
-
-@app.command()
-def work(context: typer.Context) -> None:
-    """Wait for training jobs on the queue, and run them one at a time."""
-    from trainer.work import run
-
-    settings: Settings = context.obj
-    run(settings.redis_url)
-
-
 def _train(request: "Request", settings: Settings) -> "Outcome":
     from trainer import report, telling
-    from trainer.gate import Limits
+    from trainer.judging import limits_of
     from trainer.training import train as run_training
 
-    with telling.told(settings) as exit, _progress() as step:
+    with telling.told(settings) as exit, _progress() as shown:
         story = telling.Telling(exit, request)
         with story.operation():
-            outcome = run_training(request, _registry(request.model), Limits(), step)
+            outcome = run_training(
+                request, registry_of(request.model), limits_of(settings), shown, shown.learning
+            )
         story.finished(outcome)
     report.print_outcome(outcome, Console())
     return outcome
 
 
-def _registry(model: str) -> "Registry":
-    from trainer.registry import Registry
+class _Shown:
+    """The present step, the share of it that is done where that is known, and the time."""
 
-    return Registry(model)
+    def __init__(self, bar: Progress) -> None:
+        self._bar, self._task = bar, bar.add_task("starting", total=None)
+
+    def __call__(self, step: str) -> None:
+        self._bar.update(self._task, description=step, total=None)
+
+    def learning(self, words: str, share: float) -> None:
+        self._bar.update(self._task, description=words, total=1.0, completed=share)
 
 
 @contextmanager
-def _progress() -> Iterator["Step"]:
-    """Show the present step and the time at a terminal; elsewhere show nothing."""
+def _progress() -> Iterator[_Shown]:
+    """Show what is being done at a terminal; elsewhere show nothing."""
     console = Console(stderr=True)
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("starting")
-        yield lambda step: progress.update(task, description=step)
+        yield _Shown(progress)
 
 
 if __name__ == "__main__":

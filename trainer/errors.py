@@ -5,6 +5,8 @@ TrainerError
 ├── BadRequest            the request itself makes no sense: mend the arguments
 ├── RegistryUnavailable   MLflow does not answer: try again later
 ├── QueueUnavailable      Redis does not answer: try again later
+├── ServiceUnavailable    a service to read from does not answer: try again later
+├── TrainingDied          a process of ours ended before its training did: try again
 ├── ModelUnusable         a registered version cannot be loaded or does not fit the question
 └── PromotionRefused      the gate has not passed this version, and nobody forced it
 
@@ -36,6 +38,14 @@ class RegistryUnavailable(TrainerError):
 
 class QueueUnavailable(TrainerError):
     """Redis does not answer."""
+
+
+class ServiceUnavailable(TrainerError):
+    """The gateway or a hub does not answer."""
+
+
+class TrainingDied(TrainerError):
+    """The process that trained ended without a word."""
 
 
 class ModelUnusable(TrainerError):

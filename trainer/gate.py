@@ -1,38 +1,46 @@
-"""Whether a model may go live. Pure: answers on the same rows in, a verdict with its reasons out.
+"""Whether a model may go live. Pure: answers to the same questions in, a verdict with its reasons out.
 
-The default is refusal: a model passes only if it is good enough on its own and, where a champion serves,
-measurably no worse and by the point estimate better than it on the very same rows.
+The default is refusal: a model passes only if it is good enough on its own (``floors``) and, where a champion
+serves, better than it by the point estimate, no worse by the interval, and on no slice and in no behaviour
+worse by more than chance.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from trainer.evaluation import Evaluation, class_f1, evaluate, indices
+from trainer.behaviour.suite import Capability
+from trainer.chance import Difference, lost_by_chance, paired_bootstrap
+from trainer.evaluation import evaluate, indices
+from trainer.floors import Limits, below, misbehaved, over_budget
+from trainer.serving import Serving
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What a model must reach. All but ``rows`` and ``resamples`` are in [0, 1]."""
-
-    rows: int = 30
-    macro_f1: float = 0.60
-    recall: float = 0.50
-    ece: float = 0.15
-    #: How far below the champion the 95 % interval may reach.
-    margin: float = 0.002
-    resamples: int = 1_000
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Champion:
-    """The version that serves and its answers on the same rows."""
+class Questions:
+    """What both models were asked: the true labels of the rows, and which rows form which slice."""
+
+    truth: Sequence[str]
+    slices: Mapping[str, Mask] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What a version answered. ``probabilities`` are rows x labels; ``serving`` was measured, or was not.
+
+    Where ``behaviour`` is empty, ``skipped`` says why.
+    """
 
     version: str
     labels: tuple[str, ...]
     probabilities: npt.NDArray[np.float64]
+    behaviour: Mapping[str, Capability] = field(default_factory=dict)
+    serving: Serving | None = None
+    skipped: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +49,6 @@ class Unusable:
 
     version: str
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Macro-F1 of the candidate less the champion's, with its 95 % interval."""
-
-    point: float
-    lower: float
-    upper: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,81 +66,46 @@ class Verdict:
 
 
 def judge(
-    truth: Sequence[str],
-    labels: Sequence[str],
-    probabilities: npt.NDArray[np.float64],
-    champion: Champion | Unusable | None,
+    questions: Questions,
+    candidate: Answers,
+    champion: Answers | Unusable | None,
     *,
     limits: Limits,
     seed: int,
 ) -> Verdict:
-    """Return the verdict on a candidate.
-
-    ``probabilities`` (rows x ``labels``) are its answers to the rows whose true labels are ``truth``.
-    """
-    floors = below_floors(evaluate(labels, truth, probabilities), limits)
+    """Return the verdict on a candidate, whose answers and the champion's are to the same questions."""
+    figures = evaluate(candidate.labels, questions.truth, candidate.probabilities, questions.slices)
+    floors = [
+        *below(figures, limits),
+        *misbehaved(candidate.behaviour, limits),
+        *over_budget(candidate.serving, limits),
+    ]
     if champion is None:
         return Verdict(not floors, tuple(floors) or ("no champion yet, and all floors are reached",))
-    incomparable = _incomparable(labels, champion)
+    incomparable = _incomparable(candidate.labels, champion)
     if isinstance(champion, Unusable) or incomparable:
         return Verdict(passed=False, reasons=(*floors, incomparable))
-    theirs = champion.probabilities[:, [champion.labels.index(label) for label in labels]]
-    difference = paired_bootstrap(
-        indices(labels, truth), probabilities.argmax(1), theirs.argmax(1), len(labels), limits.resamples, seed
+    truth, ours, theirs = _paired(questions.truth, candidate, champion)
+    difference = paired_bootstrap(truth, ours, theirs, len(candidate.labels), limits.resamples, seed)
+    failed = (
+        *floors,
+        *_not_better(difference, champion.version, limits),
+        *_worse_on(questions.slices, ours == truth, theirs == truth, limits),
+        *_worse_in(candidate.behaviour, champion.behaviour, limits),
     )
-    worse = _not_better(difference, champion.version, limits)
-    figures = _figures(difference, champion.version)
-    failed = (*floors, *worse)
-    return Verdict(not failed, failed or (f"better than the champion: {figures}",), difference)
+    better = f"better than the champion: {_figures(difference, champion.version)}"
+    return Verdict(not failed, failed or (better,), difference)
 
 
-def below_floors(evaluation: Evaluation, limits: Limits) -> list[str]:
-    """Return the floors a model does not reach, as sentences."""
-    reasons = []
-    if evaluation.rows < limits.rows:
-        reasons.append(f"{evaluation.rows} evaluation rows are fewer than the {limits.rows} a verdict needs")
-    if evaluation.macro_f1 < limits.macro_f1:
-        reasons.append(f"macro-F1 {evaluation.macro_f1:.3f} is below {limits.macro_f1:.2f}")
-    for label, figures in evaluation.per_class.items():
-        if not figures.support:
-            reasons.append(f"no evaluation row is labelled {label}")
-        elif figures.recall < limits.recall:
-            reasons.append(f"recall of {label} {figures.recall:.3f} is below {limits.recall:.2f}")
-    if evaluation.ece > limits.ece:
-        reasons.append(f"calibration error {evaluation.ece:.3f} is above {limits.ece:.2f}")
-    return reasons
+def _paired(
+    truth: Sequence[str], candidate: Answers, champion: Answers
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return true labels and both answers as positions in the candidate's labels."""
+    theirs = champion.probabilities[:, [champion.labels.index(label) for label in candidate.labels]]
+    return indices(candidate.labels, truth), candidate.probabilities.argmax(1), theirs.argmax(1)
 
 
-def paired_bootstrap(
-    truth: npt.NDArray[np.int64],
-    ours: npt.NDArray[np.int64],
-    theirs: npt.NDArray[np.int64],
-    classes: int,
-    resamples: int,
-    seed: int,
-) -> Difference:
-    """Return the difference in macro-F1 with its 95 % percentile interval (Efron 1979; Koehn 2004 for pairs).
-
-    Rows are drawn together for both models. Only (truth, ours, theirs) of a row matters, so drawing n rows
-    with replacement is drawing one multinomial over those cells: its cost does not grow with the rows.
-    """
-    cells = np.bincount((truth * classes + ours) * classes + theirs, minlength=classes**3)
-    draws = np.random.default_rng(seed).multinomial(len(truth), cells / len(truth), size=resamples)
-    point, resampled = (
-        _difference(counts.reshape(-1, classes, classes, classes)) for counts in (cells, draws)
-    )
-    lower, upper = np.percentile(resampled, [2.5, 97.5])
-    return Difference(float(point[0]), float(lower), float(upper))
-
-
-def _difference(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Macro-F1 of ours less theirs, for counts of (truth, ours, theirs) in the last three axes."""
-    ours, theirs = class_f1(counts.sum(axis=3)), class_f1(counts.sum(axis=2))
-    difference: npt.NDArray[np.float64] = (ours - theirs).mean(axis=1)
-    return difference
-
-
-def _incomparable(labels: Sequence[str], champion: Champion | Unusable) -> str:
+def _incomparable(labels: Sequence[str], champion: Answers | Unusable) -> str:
     if isinstance(champion, Unusable):
         return f"the champion, version {champion.version}, cannot be compared with: {champion.reason}"
     if set(champion.labels) != set(labels):
@@ -161,6 +125,44 @@ def _not_better(difference: Difference, version: str, limits: Limits) -> list[st
             f"may be worse than the champion: {_figures(difference, version)} reaches below -{limits.margin}"
         )
     return reasons
+
+
+def _worse_on(slices: Mapping[str, Mask], ours: Mask, theirs: Mask, limits: Limits) -> Iterable[str]:
+    """Compare which rows of each slice either is right on."""
+    return filter(
+        None, (_lost(f"on {name}", ours[mask], theirs[mask], limits) for name, mask in slices.items())
+    )
+
+
+def _worse_in(
+    ours: Mapping[str, Capability], theirs: Mapping[str, Capability], limits: Limits
+) -> Iterable[str]:
+    """Compare which cases of each capability either passes."""
+    both = ours.keys() & theirs.keys()
+    return filter(
+        None,
+        (
+            _lost(
+                f"in behaviour: {capability}",
+                ~np.array(ours[capability].failed),
+                ~np.array(theirs[capability].failed),
+                limits,
+            )
+            for capability in ours
+            if capability in both
+        ),
+    )
+
+
+def _lost(where: str, ours: Mask, theirs: Mask, limits: Limits) -> str:
+    won, lost = int((ours & ~theirs).sum()), int((~ours & theirs).sum())
+    chance = lost_by_chance(won, lost)
+    if lost <= won or chance >= limits.chance:
+        return ""
+    return (
+        f"worse than the champion {where}: right on {won} that it misses, wrong on {lost} that it knows "
+        f"(p = {chance:.1g})"
+    )
 
 
 def _figures(difference: Difference, version: str) -> str:

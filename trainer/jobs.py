@@ -8,12 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contract.registry import DEFAULT_MODEL
-from trainer import environment, telling
+from trainer import environment, manners, telling
 from trainer.errors import BadRequest
 from trainer.settings import Settings
+
+#: What the queue calls, by name.
+TRAIN = "trainer.jobs.train"
 
 _log = logging.getLogger(__name__)
 
@@ -26,11 +29,13 @@ class Arguments(BaseModel):
     data: Path
     evaluation: Path | None = None
     family: str = "tfidf"
+    options: dict[str, str | int | float] = Field(default_factory=dict)
     text_column: str = "text"
     label_column: str = "label"
     model: str = DEFAULT_MODEL
     seed: int = 0
     promote: bool = True
+    lessons: bool = False
 
 
 def train(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,15 +52,17 @@ def train(arguments: Mapping[str, Any]) -> dict[str, Any]:
         raise BadRequest(f"the job's arguments are wrong: {wrong}") from error
     settings = Settings()
     environment.prepare(settings.mlflow_tracking_uri)
+    manners.stand_back(settings.nice, settings.threads)
     # After the environment is set: these import MLflow.
     from trainer.data.files import Columns
-    from trainer.gate import Limits
+    from trainer.judging import limits_of
     from trainer.registry import Registry
     from trainer.training import Request
     from trainer.training import train as run_training
 
     request = Request(
         columns=Columns(wanted.text_column, wanted.label_column),
+        checkpoints=settings.checkpoints,
         **wanted.model_dump(exclude={"text_column", "label_column"}),
     )
     with telling.told(settings) as exit:
@@ -64,7 +71,7 @@ def train(arguments: Mapping[str, Any]) -> dict[str, Any]:
             outcome = run_training(
                 request,
                 Registry(wanted.model),
-                Limits(),
+                limits_of(settings),
                 lambda step: _log.info("training.step", extra={"step": step}),
             )
         story.finished(outcome)

@@ -1,4 +1,4 @@
-"""Two pictures of an evaluation: what is confused with what, and whether its confidence can be trusted."""
+"""Pictures of an evaluation: what is confused, whether confidence can be trusted, what recall costs."""
 
 import warnings
 from pathlib import Path
@@ -11,7 +11,11 @@ from trainer.evaluation import Evaluation
 
 def draw(evaluation: Evaluation, folder: Path) -> tuple[Path, ...]:
     """Write the pictures to ``folder`` and return their paths."""
-    pictures = {"confusion": confusion(evaluation), "reliability": reliability(evaluation)}
+    pictures = {
+        "confusion": confusion(evaluation),
+        "reliability": reliability(evaluation),
+        "precision_recall": precision_recall(evaluation),
+    }
     with warnings.catch_warnings():
         # A label in a script that the font lacks is drawn as a box; the figures are right all the same.
         warnings.filterwarnings("ignore", message="Glyph", category=UserWarning)
@@ -50,4 +54,16 @@ def reliability(evaluation: Evaluation) -> Figure:
         xlim=(0, 1), ylim=(0, 1.02), xlabel="confidence", ylabel="share that is right",
         title=f"expected calibration error {evaluation.ece:.3f}",
     )  # fmt: skip
+    return figure
+
+
+def precision_recall(evaluation: Evaluation) -> Figure:
+    """Draw the precision that each recall of each label costs."""
+    figure = Figure(figsize=(5, 4.5), layout="constrained")
+    axes = figure.subplots()
+    for label, points in evaluation.curves.items():
+        axes.plot([recall for recall, _ in points], [precision for _, precision in points])
+        if points:
+            axes.annotate(label[:20], points[len(points) // 2], parse_math=False)
+    axes.set(xlim=(0, 1.01), ylim=(0, 1.02), xlabel="recall", ylabel="precision", title="thresholds")
     return figure

@@ -6,7 +6,10 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-_PACKAGES = ("barometer", "mlflow", "numpy", "scikit-learn", "scipy")
+_PACKAGES = (
+    *("barometer", "mlflow", "numpy", "scikit-learn", "scipy"),
+    *("keras", "onnxruntime", "tensorflow", "tokenizers", "torch", "transformers"),
+)
 
 
 def versions() -> dict[str, str]:
@@ -16,7 +19,7 @@ def versions() -> dict[str, str]:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
-            continue  # run from a source tree that was never installed
+            continue  # of another family, or ours in a source tree that was never installed
     return found
 
 

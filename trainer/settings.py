@@ -1,9 +1,10 @@
 """What the operator can set. Made once, in a process's entry, and handed down."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import ByteSize, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -15,6 +16,21 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     mlflow_tracking_uri: str = Field(default="http://127.0.0.1:5000", validation_alias="MLFLOW_TRACKING_URI")
     redis_url: str = Field(default="redis://127.0.0.1:6379/0", validation_alias="REDIS_URL")
+    #: Failure rates that the gate allows, by capability, as JSON: ``{"negation": 0.3}``. 1 allows all.
+    gate_behaviour: dict[str, float] = Field(default_factory=dict)
+    #: What a version may cost: one text's 99th percentile, memory while it answers, size on disk.
+    gate_p99: timedelta = timedelta(seconds=1)
+    gate_memory: ByteSize = ByteSize(4 * 10**9)
+    gate_size: ByteSize = ByteSize(4 * 10**9)
+    #: For reading feedback: a key with the scope ``read``; none where the service has no keys.
+    api_key: SecretStr = SecretStr("")
+    hub: str = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")
+    #: Where unfinished trainings are kept, to be gone on with.
+    checkpoints: Path = Path(".barometer/checkpoints")
+    #: A training's priority: 0 as everybody's, 19 the least.
+    nice: int = Field(default=10, ge=0, le=19)
+    #: A training's threads; 0 takes all cores but one.
+    threads: int = Field(default=0, ge=0)
     #: Where trainings are told of; neither: nowhere.
     connection_string: SecretStr = Field(
         default=SecretStr(""), validation_alias="APPLICATIONINSIGHTS_CONNECTION_STRING"

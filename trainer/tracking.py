@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,8 @@ from mlflow.data.meta_dataset import MetaDataset
 
 from trainer import plots
 from trainer.canary import CANARIES
+from trainer.cost import Cost
+from trainer.data.profile import Profile
 from trainer.evaluation import Evaluation
 from trainer.families.family import Fitted
 from trainer.registry import reachable
@@ -50,6 +52,21 @@ def log_facts(parameters: Mapping[str, Any], tags: Mapping[str, str], inputs: Ma
             source = CodeDatasetSource({"file": data.name, "file_sha256": data.file_sha256})
             digest = data.rows_sha256[:DIGEST_LENGTH]
             mlflow.log_input(MetaDataset(source, name=data.name, digest=digest), context=context)
+
+
+def log_learning(curve: Sequence[Mapping[str, float]], spent: Cost) -> None:
+    """Store the learning curve, a metric a figure, and what the training took."""
+    with reachable():
+        for entry in curve:
+            figures = {f"learning.{name}": value for name, value in entry.items() if name != "step"}
+            mlflow.log_metrics(figures, step=int(entry["step"]))
+        mlflow.log_metrics(spent.metrics())
+
+
+def log_profile(found: Profile) -> None:
+    """Store what is in the rows, in figures."""
+    with reachable():
+        mlflow.log_dict(found.to_dict(), "data_profile.json")
 
 
 def log_evaluation(evaluation: Evaluation, folder: Path) -> None:

@@ -3,20 +3,27 @@
 import json
 import logging
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from contract.registry import CHAMPION, DATA_TAG, DEFAULT_MODEL, LABELS_TAG, METRICS_TAG
-from trainer import provenance, tracking
+from contract.registry import DATA_TAG, DEFAULT_MODEL, LABELS_TAG, METRICS_TAG
+from trainer import checkpoints, cost, provenance, tracking
 from trainer.data.files import Columns
-from trainer.errors import BadRequest, ModelUnusable
+from trainer.data.profile import profile
+from trainer.data.rows import digest
+from trainer.errors import BadRequest
 from trainer.evaluation import Evaluation, evaluate
-from trainer.families import FAMILIES
-from trainer.families.family import Fitted, Probabilities
-from trainer.gate import Champion, Limits, Unusable, Verdict, judge
+from trainer.families import FAMILIES, SHARED
+from trainer.families.family import AS_USUAL, Fitted, Plan, Progress
+from trainer.floors import Limits
+from trainer.gate import Verdict
+from trainer.judging import decide
 from trainer.preparing import Prepared, Source, prepare
 from trainer.registry import Registry
+from trainer.slices import slices
 
 #: Called with a few words whenever the next step begins.
 Step = Callable[[str], None]
@@ -26,15 +33,21 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What to train on and how. Without ``evaluation`` part of ``data`` is held back to measure on."""
+    """What to train on and how. Without ``evaluation`` part of ``data`` is held back to measure on.
+
+    ``options`` are the family's own. Without ``checkpoints``, a folder, one that is cut off starts anew.
+    """
 
     data: Path
     evaluation: Path | None = None
     columns: Columns = field(default_factory=Columns)
     family: str = "tfidf"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    checkpoints: Path | None = None
     model: str = DEFAULT_MODEL
     seed: int = 0
     promote: bool = True
+    lessons: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,53 +62,94 @@ class Outcome:
     promoted: bool
 
 
-def train(request: Request, registry: Registry, limits: Limits, step: Step) -> Outcome:
+def train(
+    request: Request,
+    registry: Registry,
+    limits: Limits,
+    step: Step,
+    progress: Progress = AS_USUAL.progress,
+) -> Outcome:
     """Train, measure, register, judge, and promote if the gate allows and the request wants it.
 
     A crash at any point leaves a failed run or a version without a passed verdict, and neither serves.
     """
-    if request.family not in FAMILIES:
-        raise BadRequest(f"there is no family '{request.family}'; there are: {', '.join(FAMILIES)}")
-    step("reading")
-    prepared = prepare(request.data, request.evaluation, request.columns)
+    prepared = _prepare(request, step)
     texts, truth = [row.text for row in prepared.evaluation], [row.label for row in prepared.evaluation]
     with (
         tracking.run(f"{request.model}-{request.family}") as run_id,
         tempfile.TemporaryDirectory(prefix="barometer-") as folder,
+        _unfinished(request, prepared) as unfinished,
     ):
         step("training")
-        fitted = _fit(request, prepared, Path(folder))
+        plan = Plan(options=request.options, checkpoints=unfinished, progress=progress)
+        spent = cost.meter()
+        fitted = _fit(request, prepared, Path(folder), plan)
+        tracking.log_learning(fitted.curve, spent())
         step("evaluating")
-        probabilities = fitted.probabilities(texts)
-        evaluation = evaluate(fitted.labels, truth, probabilities)
+        evaluation = evaluate(fitted.labels, truth, fitted.probabilities(texts), slices(texts))
         step("registering")
         version = _register(request, registry, prepared, fitted, evaluation, Path(folder))
     step("judging")
-    answered = _Answered(texts, truth, fitted.labels, probabilities)
-    verdict = _judge(registry, answered, limits, request.seed)
-    registry.store_verdict(version, verdict)
-    promoted = verdict.passed and request.promote
-    if promoted:
-        registry.promote(version, by="gate", why="; ".join(verdict.reasons))
+    decision = decide(
+        registry, version, prepared.evaluation, limits, seed=request.seed, promote=request.promote
+    )
     _log.info(
         "training.finished",
         extra={
             "model": request.model,
             "version": version,
             "run": run_id,
-            "gate": verdict.word,
-            "promoted": promoted,
+            "gate": decision.verdict.word,
+            "promoted": decision.promoted,
         },
     )
     return Outcome(
         model=request.model, version=version, prepared=prepared,
-        evaluation=evaluation, verdict=verdict, promoted=promoted,
+        evaluation=evaluation, verdict=decision.verdict, promoted=decision.promoted,
     )  # fmt: skip
 
 
-def _fit(request: Request, prepared: Prepared, folder: Path) -> Fitted:
+def assist(request: Request) -> None:
+    """Take one process's part in a training by several, of which the first calls ``train``.
+
+    Raises:
+        BadRequest: the family trains in one process only.
+    """
+    if request.family not in SHARED:
+        raise BadRequest(f"{request.family} trains in one process: start it without torchrun")
+    prepared = _prepare(request, lambda _: None)
     texts, labels = [row.text for row in prepared.training], [row.label for row in prepared.training]
-    return FAMILIES[request.family](texts, labels, seed=request.seed, folder=folder)
+    kept = request.checkpoints and checkpoints.joined(request.checkpoints, _name(request, prepared))
+    with tempfile.TemporaryDirectory(prefix="barometer-") as folder:
+        plan = Plan(options=request.options, checkpoints=kept)
+        SHARED[request.family](texts, labels, seed=request.seed, folder=Path(folder), plan=plan)
+
+
+def _prepare(request: Request, step: Step) -> Prepared:
+    if request.family not in FAMILIES:
+        raise BadRequest(f"there is no family '{request.family}'; there are: {', '.join(FAMILIES)}")
+    step("reading")
+    return prepare(request.data, request.evaluation, request.columns, lessons=request.lessons)
+
+
+@contextmanager
+def _unfinished(request: Request, prepared: Prepared) -> Iterator[Path | None]:
+    """Yield the folder for checkpoints. It goes once the version is registered, not before."""
+    if request.checkpoints is None:
+        yield None
+        return
+    with checkpoints.kept(request.checkpoints, _name(request, prepared)) as folder:
+        yield folder
+
+
+def _name(request: Request, prepared: Prepared) -> str:
+    facts = {"rows": digest(prepared.training), "family": request.family, "options": dict(request.options)}
+    return checkpoints.key({**facts, "seed": request.seed, "versions": provenance.versions()})
+
+
+def _fit(request: Request, prepared: Prepared, folder: Path, plan: Plan) -> Fitted:
+    texts, labels = [row.text for row in prepared.training], [row.label for row in prepared.training]
+    return FAMILIES[request.family](texts, labels, seed=request.seed, folder=folder, plan=plan)
 
 
 def _register(
@@ -116,6 +170,7 @@ def _register(
         facts,
         {name: _data(s) for name, s in sources.items()},
     )
+    tracking.log_profile(profile(prepared.source.file.rows))
     tracking.log_evaluation(evaluation, folder)
     uri = tracking.log_model(fitted, facts, folder)
     return registry.register(uri, {**facts, METRICS_TAG: json.dumps(tracking.metrics(evaluation))})
@@ -140,6 +195,8 @@ def _facts(request: Request, prepared: Prepared, fitted: Fitted) -> dict[str, st
     facts = {
         "family": request.family,
         "seed": str(request.seed),
+        "lessons": str(request.lessons).lower(),
+        "options": json.dumps(dict(request.options), sort_keys=True, default=str),
         "data.file_sha256": prepared.source.file.sha256,
         "versions": json.dumps(provenance.versions()),
     }
@@ -151,34 +208,3 @@ def _facts(request: Request, prepared: Prepared, fitted: Fitted) -> dict[str, st
 
 def _data(source: Source) -> tracking.Data:
     return tracking.Data(source.file.name, source.file.sha256, source.rows_sha256)
-
-
-@dataclass(frozen=True, slots=True)
-class _Answered:
-    """The evaluation rows and what the new version answered."""
-
-    texts: list[str]
-    truth: list[str]
-    labels: tuple[str, ...]
-    probabilities: Probabilities
-
-
-def _judge(registry: Registry, answered: _Answered, limits: Limits, seed: int) -> Verdict:
-    champion = registry.aliases().get(CHAMPION)
-    rival = _ask(registry, champion, answered.texts)
-    verdict = judge(answered.truth, answered.labels, answered.probabilities, rival, limits=limits, seed=seed)
-    # Two trainings at once: the one that ends last was measured against a champion that no longer serves.
-    if registry.aliases().get(CHAMPION) != champion:
-        return Verdict(passed=False, reasons=("the champion changed while this version was judged",))
-    return verdict
-
-
-def _ask(registry: Registry, champion: str | None, texts: list[str]) -> Champion | Unusable | None:
-    """Let the champion answer the evaluation texts."""
-    if champion is None:
-        return None
-    try:
-        loaded = registry.load(champion)
-        return Champion(champion, loaded.labels, loaded.probabilities(texts))
-    except ModelUnusable as error:
-        return Unusable(champion, str(error))

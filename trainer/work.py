@@ -6,6 +6,8 @@ The fork costs 30 ms, and the parent has imported nothing heavy by then.
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -13,7 +15,8 @@ from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 
 from contract.jobs import TRAINING_QUEUE
-from trainer.errors import QueueUnavailable
+from trainer.errors import BadRequest, QueueUnavailable
+from trainer.jobs import TRAIN, Arguments
 
 _log = logging.getLogger(__name__)
 
@@ -26,12 +29,36 @@ def run(redis_url: str, *, burst: bool = False) -> None:
     Raises:
         QueueUnavailable: Redis does not answer at the start.
     """
+    with _queue(redis_url) as queue:
+        worker = Worker([queue], connection=queue.connection, serializer=JSONSerializer)
+        _log.info("trainer.waiting", extra={"queue": TRAINING_QUEUE})
+        worker.work(burst=burst)
+
+
+def enqueue(redis_url: str, wanted: Arguments) -> str:
+    """Queue a training and return its job's id.
+
+    Raises:
+        BadRequest: one of this model waits or runs already.
+        QueueUnavailable: Redis does not answer.
+    """
+    with _queue(redis_url) as queue:
+        for id in (*queue.job_ids, *queue.started_job_registry.get_job_ids()):
+            job = queue.fetch_job(id)
+            if job is not None and job.args and job.args[0].get("model") == wanted.model:
+                raise BadRequest(f"a training of {wanted.model} waits or runs already, as {id}")
+        # The arguments hold paths: without a description RQ would log them.
+        job = queue.enqueue(
+            TRAIN, wanted.model_dump(mode="json"), description=f"training of {wanted.model}", job_timeout=-1
+        )
+        return str(job.id)
+
+
+@contextmanager
+def _queue(redis_url: str) -> Iterator[Queue]:
     with Redis.from_url(redis_url) as connection:
         try:
             connection.ping()
         except RedisError as error:
             raise QueueUnavailable("Redis does not answer: start it, or set REDIS_URL") from error
-        queue = Queue(TRAINING_QUEUE, connection=connection, serializer=JSONSerializer)
-        worker = Worker([queue], connection=connection, serializer=JSONSerializer)
-        _log.info("trainer.waiting", extra={"queue": TRAINING_QUEUE})
-        worker.work(burst=burst)
+        yield Queue(TRAINING_QUEUE, connection=connection, serializer=JSONSerializer)

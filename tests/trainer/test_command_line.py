@@ -28,12 +28,12 @@ def many(tmp_path) -> Path:
 
 
 def test_train_then_refuse_then_force_then_roll_back(trainer, model, many, tmp_path):
-    first = trainer("train", many, "--model", model)
+    first = trainer("train", "tfidf", "--data", many, "--model", model)
     assert first.exit_code == 0, first.output
     assert "gate: passed" in first.output
     assert "version 1 is the champion now" in first.output
 
-    again = trainer("train", many, "--model", model)
+    again = trainer("train", "tfidf", "--data", many, "--model", model)
     assert again.exit_code == 0
     assert "gate: refused" in again.output
     assert "not better than the champion" in again.output
@@ -71,9 +71,22 @@ def test_train_then_refuse_then_force_then_roll_back(trainer, model, many, tmp_p
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("train", "none.csv"), "there is no file none.csv"),
-        (("train", "MANY", "--text-column", "review"), "there is no column 'review'; there are: text, label"),
-        (("train", "MANY", "--family", "oracle"), "there is no family 'oracle'; there are: tfidf"),
+        (("train", "tfidf", "--data", "none.csv"), "there is no file none.csv"),
+        (
+            ("train", "tfidf", "--data", "MANY", "--text-column", "review"),
+            "there is no column 'review'; there are: text, label",
+        ),
+        (
+            ("train", "oracle", "--data", "MANY"),
+            "there is no family 'oracle'; there are: tfidf, bilstm, bert",
+        ),
+        (("train", "tfidf", "--data", "MANY", "--set", "C=2"), "tfidf has no option 'C'"),
+        (("train", "tfidf", "--data", "MANY", "--set", "C"), "--set C says no value: write --set C=VALUE"),
+        (("train", "bert", "--data", "MANY", "--set", "epoch=2"), "bert has no option 'epoch'; its options"),
+        (
+            ("train", "bert", "--data", "MANY", "--set", "epochs=many"),
+            "the options of bert are wrong: epochs: Input should be a valid integer",
+        ),
         (("evaluate", "MANY"), "has no champion, nor any other alias"),
         (("evaluate", "MANY", "--version", "1", "--alias", "champion"), "give one of them"),
         (("promote", "9"), "there is no version 9"),
@@ -89,7 +102,7 @@ def test_bad_input_gets_one_sentence_and_exit_code_two(trainer, model, many, arg
 
 def test_rows_left_out_are_told(trainer, model, tmp_path):
     rows = [*opinions(300), *opinions(4), ("torn", "positive"), ("torn", "negative")]
-    result = trainer("train", write_csv(tmp_path / "rows.csv", rows), "--model", model)
+    result = trainer("train", "tfidf", "--data", write_csv(tmp_path / "rows.csv", rows), "--model", model)
     assert "rows.csv: 4 repeated rows left out" in result.output
     assert "rows.csv: 2 rows left out, bearing several labels" in result.output
 

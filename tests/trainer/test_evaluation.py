@@ -61,5 +61,36 @@ def test_pictures_are_drawn_for_any_labels(tmp_path):
     pictures = draw(
         evaluate(("$a_b$", "日本"), ["日本", "$a_b$"], np.array([[0.9, 0.1], [0.8, 0.2]])), tmp_path
     )
-    assert [path.name for path in pictures] == ["confusion.png", "reliability.png"]
+    assert [path.name for path in pictures] == ["confusion.png", "reliability.png", "precision_recall.png"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in pictures)
+
+
+def test_a_curve_is_that_of_scikit_learn():
+    from sklearn.metrics import precision_recall_curve
+
+    truth, probabilities = random_case(rows=30)
+    found = evaluate(LABELS, truth, probabilities).curves["a"]
+    precision, recall, _ = precision_recall_curve([label == "a" for label in truth], probabilities[:, 0])
+    expected = list(zip(recall, precision, strict=True))
+    assert all(any(point == pytest.approx(one) for one in expected) for point in found)
+    assert found[0][0] == 1
+    assert len(found) == 30
+
+
+def test_the_intervals_hold_the_figures_and_narrow_with_the_rows():
+    few, many = (evaluate(LABELS, *random_case(rows=rows)) for rows in (100, 10_000))
+    for found in (few, many):
+        assert found.accuracy_interval[0] < found.accuracy < found.accuracy_interval[1]
+        assert found.macro_f1_interval[0] < found.macro_f1 < found.macro_f1_interval[1]
+    width = [high - low for low, high in (few.accuracy_interval, many.accuracy_interval)]
+    assert width[1] == pytest.approx(width[0] / 10, rel=0.3)
+
+
+def test_a_slice_has_the_figures_of_its_rows_alone():
+    truth, probabilities = random_case()
+    first = np.arange(len(truth)) < 50
+    whole = evaluate(LABELS, truth, probabilities, {"first": first, "none": ~(first | True)})
+    alone = evaluate(LABELS, truth[:50], probabilities[:50])
+    assert set(whole.slices) == {"first"}
+    assert whole.slices["first"].accuracy == alone.accuracy
+    assert whole.slices["first"].macro_f1 == pytest.approx(alone.macro_f1)

@@ -1,7 +1,13 @@
+from math import comb
+
 import numpy as np
 import pytest
 
-from trainer.gate import Champion, Limits, Unusable, judge, paired_bootstrap
+from trainer.behaviour.suite import Capability
+from trainer.chance import lost_by_chance, paired_bootstrap
+from trainer.floors import Limits
+from trainer.gate import Answers, Questions, Unusable, judge
+from trainer.serving import Latency, Serving
 
 LABELS = ("bad", "good")
 
@@ -19,12 +25,22 @@ STRONG = answers(TRUTH, range(20))
 WEAK = answers(TRUTH, range(60), confidence=0.75)
 
 
-def verdict(ours, champion=None, truth=TRUTH, **limits):
-    return judge(truth, LABELS, ours, champion, limits=Limits(**limits), seed=0)
+def verdict(ours, champion=None, truth=TRUTH, *, slices=None, behaviour=None, serving=None, **limits):
+    candidate = Answers("8", LABELS, ours, behaviour or {}, serving)
+    return judge(Questions(truth, slices or {}), candidate, champion, limits=Limits(**limits), seed=0)
 
 
-def champion(probabilities, labels=LABELS):
-    return Champion("7", labels, probabilities)
+def champion(probabilities, labels=LABELS, behaviour=None):
+    return Answers("7", labels, probabilities, behaviour or {})
+
+
+def failing(failed, cases=100):
+    return Capability(tuple(number < failed for number in range(cases)))
+
+
+def serving(p99_s=0.01, memory=50_000_000, size=10_000_000):
+    latency = Latency(p99_s / 2, p99_s, 300)
+    return Serving(0.2, latency, latency, 1000.0, memory, size, None)
 
 
 def test_without_a_champion_the_floors_decide():
@@ -129,3 +145,70 @@ def test_the_interval_is_that_of_drawing_rows():
 
 def test_the_same_seed_gives_the_same_verdict():
     assert verdict(STRONG, champion(WEAK)) == verdict(STRONG, champion(WEAK))
+
+
+@pytest.mark.parametrize(
+    ("measured", "limit", "reason"),
+    [
+        (
+            {"p99_s": 0.3},
+            {"p99_s": 0.25},
+            "99th percentile of one text 300.0 ms is above the budget of 250.0 ms",
+        ),
+        ({"memory": 600_000_000}, {"memory": 512_000_000}, "memory 600.0 MB is above the budget of 512.0 MB"),
+        ({"size": 30_000_000}, {"size": 20_000_000}, "size on disk 30.0 MB is above the budget of 20.0 MB"),
+    ],
+)
+def test_each_budget_refuses_with_its_reason(measured, limit, reason):
+    assert verdict(STRONG, serving=serving(**measured), **limit).reasons == (reason,)
+    assert verdict(STRONG, serving=serving(), **limit).passed
+
+
+def test_a_budget_without_a_measurement_refuses():
+    assert verdict(STRONG, p99_s=0.25).reasons == (
+        "there is a budget for 99th percentile of one text, but nothing was measured",
+    )
+
+
+def test_a_slice_below_its_floor_refuses_but_a_small_one_tells_nothing():
+    wrong = np.arange(200) < 20  # STRONG misses the first twenty rows
+    rows = np.arange(200) < 35
+    assert verdict(STRONG, slices={"negation": rows}).reasons == (
+        "accuracy on negation 0.429 is below 0.50 (35 rows)",
+    )
+    assert verdict(STRONG, slices={"negation": wrong}).passed
+
+
+def test_a_gain_paid_for_by_a_slice_is_refused():
+    ours, theirs = answers(TRUTH, range(20)), answers(TRUTH, range(20, 80))
+    first = np.arange(200) < 100
+    found = verdict(ours, champion(theirs), slices={"negation": first})
+    assert found.passed
+    found = verdict(ours, champion(theirs), slices={"negation": np.arange(200) < 40})
+    assert found.passed, "twenty won and twenty lost may be chance"
+    found = verdict(ours, champion(theirs), slices={"negation": np.arange(200) < 25})
+    assert found.reasons[0] == (
+        "worse than the champion on negation: "
+        "right on 5 that it misses, wrong on 20 that it knows (p = 0.002)"
+    )
+
+
+def test_behaviour_has_floors_of_its_own():
+    found = verdict(STRONG, behaviour={"names": failing(11), "negation": failing(11), "not bad": failing(99)})
+    assert found.reasons == ("behaviour: names fails in 11.0% of 100 cases, above 10%",)
+
+
+def test_behaviour_worse_than_the_champions_is_refused_unless_chance():
+    known = champion(WEAK, behaviour={"not bad": failing(50)})
+    assert verdict(STRONG, known, behaviour={"not bad": failing(54)}).passed
+    assert verdict(STRONG, known, behaviour={"not bad": failing(60)}).reasons[0] == (
+        "worse than the champion in behaviour: not bad: "
+        "right on 0 that it misses, wrong on 10 that it knows (p = 0.001)"
+    )
+
+
+def test_the_sign_test_counts_the_tosses_that_are_as_bad_or_worse():
+    for won, lost in ((0, 0), (3, 4), (5, 20), (20, 5), (0, 10)):
+        tosses = won + lost
+        expected = sum(comb(tosses, heads) for heads in range(lost, tosses + 1)) / 2**tosses
+        assert lost_by_chance(won, lost) == pytest.approx(expected)

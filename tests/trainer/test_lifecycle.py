@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from contract.registry import CHAMPION, GATE_REASONS_TAG, GATE_TAG, PREVIOUS
+from contract.registry import CHALLENGER, CHAMPION, GATE_REASONS_TAG, GATE_TAG, PREVIOUS
 from trainer.errors import BadRequest
-from trainer.gate import Limits
+from trainer.floors import Limits
 
 from .conftest import opinions, write_csv
 
@@ -20,8 +20,11 @@ def train(model: str, data: Path, *, evaluation: Path | None = None, promote: bo
     from trainer.training import train as run
 
     request = Request(data=data, evaluation=evaluation, model=model, promote=promote)
-    # On a few hundred rows a regularised model is too modest for the default limit.
-    return run(request, Registry(model), replace(Limits(), ece=0.5), lambda step: None)
+    # On a few hundred rows a regularised model is too modest for the default limit; behaviour is
+    # a toss-up for one that knows twenty words.
+    return run(
+        request, Registry(model), replace(Limits(), ece=0.5, behaviour={}, chance=0), lambda step: None
+    )
 
 
 @pytest.fixture
@@ -65,6 +68,51 @@ def test_equal_is_refused_better_promoted_and_rolled_back(model, registry, opini
     assert all(m["at"].endswith("+00:00") for m in registry.trail())
 
 
+def test_a_worse_model_is_refused_with_its_figures_and_the_champion_stays(
+    model, registry, opinions_csv, measured
+):
+    assert train(model, opinions_csv(count=300), evaluation=measured).promoted
+    worse = train(model, opinions_csv("poor.csv", count=200, seed=1, noise=0.3), evaluation=measured)
+    assert not worse.promoted
+    assert [reason.partition(":")[0] for reason in worse.verdict.reasons[:2]] == [
+        "not better than the champion",
+        "may be worse than the champion",
+    ]
+    assert "95 % interval -0" in worse.verdict.reasons[0]
+    assert registry.version("2").tags[GATE_TAG] == "refused"
+    assert registry.aliases() == {CHAMPION: "1"}
+
+
+def test_a_version_whose_artefact_is_broken_is_kept_out(model, registry, opinions_csv, tmp_path):
+    from trainer.judging import decide
+
+    outcome = train(model, opinions_csv(), promote=False)
+    for path in (tmp_path / "artifacts").rglob("weights.npz"):
+        path.write_bytes(b"broken")
+    rows = outcome.prepared.evaluation
+    decision = decide(registry, "1", rows, replace(Limits(), behaviour={}), seed=0, promote=True)
+    assert not decision.promoted
+    assert decision.verdict.reasons == ("version 1 cannot be loaded (ValueError)",)
+    assert registry.version("1").gate == "refused"
+    assert registry.aliases() == {}, "it is the challenger no more"
+
+
+def test_a_version_that_passes_budgets_says_what_it_costs(model, registry, opinions_csv):
+    from trainer.judging import decide
+    from trainer.serving import Serving
+
+    outcome = train(model, opinions_csv(), promote=False)
+    rows = outcome.prepared.evaluation
+    limits = replace(Limits(), ece=0.5, behaviour={}, p99_s=10.0, memory=10**9, size=10_000)
+    decision = decide(registry, "1", rows, limits, seed=0, promote=True)
+    (reason,) = decision.verdict.reasons
+    assert reason.startswith("size on disk")
+    assert reason.endswith("above the budget of 0.0 MB")
+    serving = Serving.from_dict(json.loads(registry.version("1").tags["barometer.gate.serving"]))
+    assert 0 < serving.single.p50_s < serving.batch.p99_s
+    assert serving.size > 10_000
+
+
 def test_the_verdict_and_its_reasons_lie_on_the_version(model, registry, opinions_csv):
     outcome = train(model, opinions_csv())
     tags = registry.version(outcome.version).tags
@@ -75,12 +123,25 @@ def test_the_verdict_and_its_reasons_lie_on_the_version(model, registry, opinion
     assert tags["barometer.data.file_sha256"] == outcome.prepared.source.file.sha256
     assert tags["barometer.seed"] == "0"
     assert json.loads(tags["barometer.metrics"])["macro_f1"] == outcome.evaluation.macro_f1
+    assert json.loads(tags["barometer.gate.behaviour"]).keys() >= {"negation", "names", "groups"}
+    described = registry._client.get_model_version(model, outcome.version).description
+    for words in ("gate: passed", "| negative |", "| groups |", "rows it was not trained on"):
+        assert words in described
+    assert json.loads(tags["barometer.gate.slices"])["simple"]["rows"] == outcome.evaluation.rows
 
 
-def test_without_promotion_the_verdict_is_stored_and_no_alias_moves(model, registry, opinions_csv):
+def test_without_promotion_what_passes_is_the_challenger_until_it_is_promoted(model, registry, opinions_csv):
     outcome = train(model, opinions_csv(), promote=False)
     assert registry.version(outcome.version).gate == "passed"
-    assert registry.aliases() == {}
+    assert registry.aliases() == {CHALLENGER: "1"}
+
+    registry.promote("1", by="operator", why="a trial")
+    assert registry.aliases() == {CHAMPION: "1"}
+    assert [(m["alias"], m["to"]) for m in registry.trail()] == [
+        (CHALLENGER, "1"),
+        (CHAMPION, "1"),
+        (CHALLENGER, None),
+    ]
 
 
 def test_the_registered_model_answers_as_it_did_when_trained(model, registry, opinions_csv, monkeypatch):

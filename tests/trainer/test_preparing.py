@@ -4,7 +4,7 @@ from trainer.data.cleaning import clean
 from trainer.data.files import Columns
 from trainer.data.rows import Row, digest
 from trainer.data.split import EVALUATION_SHARE, split
-from trainer.errors import BadData
+from trainer.errors import BadData, BadRequest
 from trainer.preparing import prepare
 
 from .conftest import opinions, write_csv
@@ -97,3 +97,28 @@ def test_the_digest_of_rows_ignores_their_order_but_no_letter():
     assert digest(rows(*ENOUGH)) == digest(rows(*reversed(ENOUGH)))
     assert digest(rows(*ENOUGH)) != digest(rows(*ENOUGH[:-1], ("text 19 ", "b")))
     assert digest(rows(("a", "b c"))) != digest(rows(("a b", "c")))
+
+
+def test_lessons_are_learnt_from_and_never_measured_on(tmp_path):
+    data = write_csv(tmp_path / "data.csv", opinions(300))
+    plain, taught = (prepare(data, None, Columns(), lessons=wanted) for wanted in (False, True))
+    assert taught.evaluation == plain.evaluation
+    assert taught.training[: len(plain.training)] == plain.training
+    assert len(taught.training) - len(plain.training) == taught.lessons > 1000
+    assert plain.lessons == 0
+
+
+def test_lessons_for_other_labels_are_refused(tmp_path):
+    stars = [(text, {"positive": "5", "negative": "1"}[label]) for text, label in opinions(300)]
+    data = write_csv(tmp_path / "stars.csv", stars)
+    with pytest.raises(BadRequest, match="teach negative and positive"):
+        prepare(data, None, Columns(), lessons=True)
+
+
+def test_a_label_that_is_not_taught_is_named_with_its_row(tmp_path):
+    data = write_csv(tmp_path / "data.csv", opinions(100))
+    other = write_csv(
+        tmp_path / "other.csv", [*opinions(10, seed=5), *((f"so so {n}", "mixed") for n in range(5))]
+    )
+    with pytest.raises(BadData, match=r"labelled 'mixed'.*the first is row 11 of other\.csv"):
+        prepare(data, other, Columns())

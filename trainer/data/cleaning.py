@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from trainer.data.rows import Row, normalised
+from trainer.data.rows import Row, skeleton
 from trainer.errors import BadData
 
 #: Fewer rows of a label than this teach nothing and measure nothing.
@@ -45,9 +45,9 @@ def clean(rows: Sequence[Row]) -> Clean:
 
 
 def without(rows: Iterable[Row], others: Iterable[Row]) -> tuple[Row, ...]:
-    """Return the rows whose text, to a reader, is none of the others'."""
-    theirs = {normalised(row.text) for row in others}
-    return tuple(row for row in rows if normalised(row.text) not in theirs)
+    """Return the rows whose text is none of the others', nor nearly."""
+    theirs = {skeleton(row.text) for row in others}
+    return tuple(row for row in rows if skeleton(row.text) not in theirs)
 
 
 def _refuse_empty(rows: Sequence[Row]) -> None:

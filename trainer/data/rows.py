@@ -2,9 +2,15 @@
 
 import hashlib
 import json
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+#: What a copied text is given anew: links and handles.
+_ADDED = re.compile(r"(?:https?://|www\.)\S+|@\w+")
+_REPEATED = re.compile(r"(.)\1{2,}")
+_WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +25,16 @@ class Row:
 def normalised(text: str) -> str:
     """Return what makes two texts the same to a reader: no case, no width, no runs of white space."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def skeleton(text: str) -> str:
+    """Return what near duplicates have in common: the words, without signs, links, handles and "sooo".
+
+    A text without words is its own skeleton.
+    """
+    plain = normalised(text)
+    words = _WORD.findall(_REPEATED.sub(r"\1\1", _ADDED.sub(" ", plain)))
+    return " ".join(words) or plain
 
 
 def digest(rows: Iterable[Row]) -> str:

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from trainer.data.rows import Row, normalised
+from trainer.data.rows import Row, skeleton
 
 #: The share of rows that is measured on.
 EVALUATION_SHARE = 0.2
@@ -24,7 +24,7 @@ class Split:
 
 
 def split(rows: Iterable[Row]) -> Split:
-    """Send each row to its side. Texts that read the same share one side."""
+    """Send each row to its side. Texts that differ in signs, links or handles only share one side."""
     sides: tuple[list[Row], list[Row]] = ([], [])
     for row in rows:
         sides[is_for_evaluation(row.text)].append(row)
@@ -33,5 +33,5 @@ def split(rows: Iterable[Row]) -> Split:
 
 def is_for_evaluation(text: str) -> bool:
     """Tell the side of a text."""
-    place = int.from_bytes(hashlib.sha256(normalised(text).encode()).digest()[:8], "big")
+    place = int.from_bytes(hashlib.sha256(skeleton(text).encode()).digest()[:8], "big")
     return place < EVALUATION_SHARE * 2**64

@@ -7,7 +7,7 @@ default, so a serving host does with ONNX Runtime alone: 60 MB of memory instead
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase, punctuation
@@ -61,6 +61,13 @@ class Word:
     id: int
     start: int
     end: int
+
+
+def plain_words(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield each word as the vocabulary has it, and where it stands; what is punctuation only is none."""
+    for found in _WORD.finditer(text):
+        if plain := found[0].translate(_PLAIN):
+            yield plain, found.start(), found.end()
 
 
 class BilstmModel(PythonModel):  # type: ignore[misc]  # MLflow carries no types
@@ -139,12 +146,7 @@ class BilstmModel(PythonModel):  # type: ignore[misc]  # MLflow carries no types
         ]
 
     def _words(self, text: str) -> list[Word]:
-        """Return the words of a text; what is punctuation only is none."""
-        return [
-            Word(self.numbers.get(plain, UNKNOWN), found.start(), found.end())
-            for found in _WORD.finditer(text)
-            if (plain := found[0].translate(_PLAIN))
-        ]
+        return [Word(self.numbers.get(plain, UNKNOWN), start, end) for plain, start, end in plain_words(text)]
 
     def _cut(self, ids: list[int]) -> Encoded:
         # A text without words is read as one that is not known: the graph needs something to read.

@@ -14,7 +14,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from trainer.errors import BadData
-from trainer.families.family import Fitted
+from trainer.families import options
+from trainer.families.family import AS_USUAL, Fitted, Plan
 
 #: Inverse strength of the regression's L2 penalty, and what naive Bayes adds. Of C from 1 to 8 and 0 to 2
 #: times naive Bayes, this pair leaves the least calibration error on the starter's own field (0.04) and on
@@ -29,12 +30,16 @@ MAX_FEATURES = 100_000
 _FILES = {"labels": "labels.json", "vocabulary": "vocabulary.json", "weights": "weights.npz"}
 
 
-def train(texts: Sequence[str], labels: Sequence[str], *, seed: int, folder: Path) -> Fitted:
+def train(
+    texts: Sequence[str], labels: Sequence[str], *, seed: int, folder: Path, plan: Plan = AS_USUAL
+) -> Fitted:
     """Fit on the texts and write the artefacts of ``tfidf_model`` to ``folder``.
 
     Raises:
         BadData: no feature occurs in two texts.
+        BadRequest: there is no such option.
     """
+    options.read(options.Options, plan.options, "tfidf")
     # Seconds of imports that `--help` must not pay.
     import numpy as np
     from sklearn.feature_extraction.text import TfidfVectorizer

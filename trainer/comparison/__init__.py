@@ -1,0 +1,1 @@
+"""Several models on the same rows, everything measured, in one page and with one recommendation."""

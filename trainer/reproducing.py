@@ -1,0 +1,149 @@
+"""Trains again what a run has trained, and says whether the same came of it.
+
+"The same" is stated by family: TF-IDF is arithmetic in one thread and must repeat to the last digits that a
+sum can move; networks add up in whatever order their threads finish, and small steps grow in training.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+
+from trainer.canary import CANARIES
+from trainer.data.files import Columns
+from trainer.errors import BadData, BadRequest, RegistryUnavailable
+from trainer.evaluation import evaluate
+from trainer.families import FAMILIES
+from trainer.families.family import Fitted, Plan
+from trainer.preparing import Prepared, prepare
+from trainer.registry import is_missing, reachable
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """The greatest differences that count as the same: of macro-F1, and of a canary's score."""
+
+    macro_f1: float
+    score: float
+
+
+EXACT = Tolerance(macro_f1=0.0, score=1e-9)
+#: Two points of macro-F1 are the 95 % interval of a few thousand rows.
+CLOSE = Tolerance(macro_f1=0.02, score=0.2)
+TOLERANCES: Mapping[str, Tolerance] = {"tfidf": EXACT}
+
+
+@dataclass(frozen=True, slots=True)
+class Reproduction:
+    """What the second training gave, beside the first."""
+
+    run: str
+    family: str
+    seed: int
+    macro_f1: tuple[float, float]
+    greatest_score_difference: float
+    tolerance: Tolerance
+
+    @property
+    def is_same(self) -> bool:
+        """Tell whether all differences are within the tolerance."""
+        before, now = self.macro_f1
+        return (
+            abs(before - now) <= self.tolerance.macro_f1
+            and self.greatest_score_difference <= self.tolerance.score
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain JSON values."""
+        return {**asdict(self), "is_same": self.is_same}
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What a run says of itself."""
+
+    family: str
+    seed: int
+    options: dict[str, Any]
+    macro_f1: float
+    rows_sha256: str
+    lessons: bool
+    canaries: list[dict[str, Any]]
+
+
+def reproduce(
+    run: str, data: Path, evaluation: Path | None, columns: Columns, step: Callable[[str], None]
+) -> Reproduction:
+    """Train again and compare.
+
+    Raises:
+        BadRequest: there is no such run, or it is no training's.
+        BadData: the rows are not those of the run.
+    """
+    step("looking up")
+    before = _look_up(run)
+    step("reading")
+    prepared = prepare(data, evaluation, columns, lessons=before.lessons)
+    if prepared.source.rows_sha256 != before.rows_sha256:
+        raise BadData(f"{data.name} does not hold the rows that run {run} was trained on: its digest differs")
+    step("training")
+    with tempfile.TemporaryDirectory(prefix="barometer-") as folder:
+        rows = prepared.training
+        texts, labels = [row.text for row in rows], [row.label for row in rows]
+        plan = Plan(options=before.options)
+        fitted = FAMILIES[before.family](texts, labels, seed=before.seed, folder=Path(folder), plan=plan)
+        step("comparing")
+        return Reproduction(
+            run=run,
+            family=before.family,
+            seed=before.seed,
+            macro_f1=(before.macro_f1, _macro_f1(fitted, prepared)),
+            greatest_score_difference=_greatest(fitted, before.canaries),
+            tolerance=TOLERANCES.get(before.family, CLOSE),
+        )
+
+
+def _look_up(run: str) -> _Run:
+    try:
+        with reachable():
+            found = mlflow.MlflowClient().get_run(run)
+    except RegistryUnavailable as error:
+        if is_missing(error):
+            raise BadRequest(f"there is no run '{run}': MLflow and the training's log have its id") from error
+        raise
+    tags, outputs = found.data.tags, found.outputs
+    if "barometer.family" not in tags or outputs is None or not outputs.model_outputs:
+        raise BadRequest(f"run {run} is no training that ended with a model")
+    with tempfile.TemporaryDirectory(prefix="barometer-") as folder, reachable():
+        files = mlflow.artifacts.download_artifacts(
+            f"models:/{outputs.model_outputs[0].model_id}", dst_path=folder
+        )
+        canaries = json.loads(next(Path(files).rglob("canary.json")).read_text("utf-8"))
+    return _Run(
+        family=tags["barometer.family"],
+        seed=int(tags["barometer.seed"]),
+        options=json.loads(tags.get("barometer.options", "{}")),
+        macro_f1=found.data.metrics["macro_f1"],
+        rows_sha256=tags["barometer.data.rows_sha256"],
+        lessons=tags.get("barometer.lessons") == "true",
+        canaries=canaries,
+    )
+
+
+def _macro_f1(fitted: Fitted, prepared: Prepared) -> float:
+    texts, truth = [row.text for row in prepared.evaluation], [row.label for row in prepared.evaluation]
+    return evaluate(fitted.labels, truth, fitted.probabilities(texts)).macro_f1
+
+
+def _greatest(fitted: Fitted, canaries: list[dict[str, Any]]) -> float:
+    """Return the greatest difference between a canary's scores, stored and new."""
+    new = fitted.probabilities(CANARIES)
+    return max(
+        abs(float(stored["scores"][label]) - float(row[place]))
+        for stored, row in zip(canaries, new, strict=True)
+        for place, label in enumerate(fitted.labels)
+    )
