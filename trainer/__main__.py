@@ -5,6 +5,7 @@ Heavy imports wait inside the commands, so that --help answers at once.
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -123,10 +124,11 @@ def train(
         promote=promote,
     )
     # Set by torchrun: of its processes the first trains, judges and registers, the others help it train.
-    if int(os.environ.get("RANK", "0")):
-        assist(request)
-    else:
-        _train(request)
+    with _stoppable():
+        if int(os.environ.get("RANK", "0")):
+            assist(request)
+        else:
+            _train(request)
 
 
 @app.command()
@@ -230,6 +232,19 @@ def _train(request: "Request") -> "Outcome":
         outcome = run_training(request, _registry(request.model), Limits(), shown, shown.learning)
     report.print_outcome(outcome, Console())
     return outcome
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Take SIGTERM as Ctrl-C: the run is closed as failed, and what was learnt so far is said to be kept."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        typer.echo("stopped: the same command goes on from the last checkpoint, if there is one", err=True)
+        raise typer.Exit(130) from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _pairs(given: list[str]) -> dict[str, str]:
