@@ -62,11 +62,11 @@ def test_a_training_stopped_after_a_checkpoint_ends_when_asked_for_again(
     arguments, environment = command(family, model, epochs=6, patience=6)
     first = subprocess.Popen([sys.executable, *arguments], env=environment, stderr=subprocess.PIPE, text=True)
     with first:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         while not has_checkpoint(tmp_path) and time.monotonic() < deadline:
             time.sleep(0.02)
         first.send_signal(sent)
-        said = first.communicate(timeout=60)[1]
+        said = first.communicate(timeout=300)[1]
     assert has_checkpoint(tmp_path)
     assert first.returncode == (-signal.SIGKILL if sent == signal.SIGKILL else 130), said
     stopped = "the same command goes on from the last checkpoint" in said
@@ -77,7 +77,7 @@ def test_a_training_stopped_after_a_checkpoint_ends_when_asked_for_again(
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=900,
     )
     assert again.returncode == 0, again.stderr[-3000:]
     assert '"event": "learning.taken_up"' in again.stderr
@@ -102,7 +102,7 @@ def test_two_processes_train_one_transformer_together(command, tmp_path, trackin
     torchrun = shutil.which("torchrun", path=str(Path(sys.executable).parent))
     done = subprocess.run(
         [torchrun, "--nproc-per-node", "2", "--master-port", "0", *arguments],
-        env=environment, capture_output=True, text=True, check=False, timeout=600,
+        env=environment, capture_output=True, text=True, check=False, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     runs = mlflow.search_runs(experiment_names=[f"{model}-bert"], output_format="list")
