@@ -110,7 +110,7 @@ def test_a_vocabulary_holds_the_commonest_words_and_none_too_seldom(mlflow_impor
 def test_vectors_are_read_for_the_words_wanted(tmp_path, header):
     path = tmp_path / "vectors.txt"
     path.write_text(f"{header}good 1 2\n. . . 7 8\nbad -1 0.5\n", "utf-8")
-    found = word_vectors.read(path, ["good", "bad", "absent"])
+    found = word_vectors.read(path, ["good", "bad", "absent", "."])
     assert {word: vector.tolist() for word, vector in found.items()} == {"good": [1, 2], "bad": [-1, 0.5]}
     assert found["good"].dtype == np.float32
 

@@ -125,7 +125,6 @@ def _weights(
 def _chosen(matrix: Any, labels: Sequence[str], wanted: Options, seed: int) -> float:
     """Return the strength of the least log loss, cross-validated on the training texts."""
     import numpy as np
-    from scipy.special import log_softmax
     from sklearn.model_selection import StratifiedKFold
 
     told = np.asarray(labels)
@@ -136,7 +135,8 @@ def _chosen(matrix: Any, labels: Sequence[str], wanted: Options, seed: int) -> f
             names, coefficients, intercepts = _weights(
                 matrix[few[taught]], told[few[taught]].tolist(), strength, wanted.bayes, seed
             )
-            scores = log_softmax(matrix[few[asked]] @ coefficients.T + intercepts, axis=1)
+            scores = matrix[few[asked]] @ coefficients.T + intercepts
+            scores -= np.logaddexp.reduce(scores, axis=1, keepdims=True)
             right = np.searchsorted(names, told[few[asked]])
             losses[strength] -= float(scores[np.arange(len(right)), right].mean())
     return min(losses, key=lambda strength: losses[strength])
