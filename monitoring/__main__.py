@@ -1,6 +1,7 @@
 """The command line: ``python -m monitoring`` runs the service, ``status`` looks at it."""
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -46,6 +47,45 @@ def status() -> None:
         except redis.RedisError as error:
             print(f"Redis does not answer, check REDIS_URL: {error}", file=sys.stderr)
             raise typer.Exit(1) from error
+
+
+@app.command()
+def erase(
+    prediction: Annotated[str, typer.Option(help="The id of one prediction.")] = "",
+    key: Annotated[str, typer.Option(help="The id of an API key: all that it ever sent.")] = "",
+) -> None:
+    """Delete from the history what is kept of one prediction, or of one API key up to now.
+
+    Redis forgets a prediction by itself, a day after its end.
+
+    Examples:
+
+      python -m monitoring erase --prediction 01ja8x...
+
+      python -m monitoring erase --key key_01ja8x...
+    """
+    import redis
+
+    from monitoring import events, settings
+    from monitoring.errors import HistoryUnavailable
+    from monitoring.history import database
+    from monitoring.history.keeping import Erased, History
+
+    if bool(prediction) == bool(key):
+        raise typer.BadParameter("say either --prediction or --key")
+    chosen = settings.load()
+    history = History(database.connect(chosen.database_url.get_secret_value()))
+    kind, subject = (Erased.PREDICTION, prediction) if prediction else (Erased.KEY, key)
+    try:
+        with events.connect(chosen.redis_url.get_secret_value()) as client:
+            # Redis' clock: the same that dates the events which are not to come back.
+            now = events.now_ms(client)
+        history.prepare()
+        rows = history.erase(kind, subject, now)
+    except (HistoryUnavailable, redis.RedisError) as error:
+        print(f"Nothing was erased: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+    print(f"{rows} rows erased")
 
 
 def main() -> None:

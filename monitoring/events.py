@@ -12,7 +12,7 @@ import redis
 
 from contract import keys, labels
 from contract.alerts import Alert
-from contract.events import Event, EventType
+from contract.events import EVENTS_KEPT, Event, EventType
 from monitoring.errors import MalformedEvent
 from monitoring.refusals import Refused, Serving
 from monitoring.rule import Negative
@@ -57,6 +57,20 @@ def between(client: redis.Redis, after: str, until: str) -> Iterator[Event]:
             yield from _readable(entry, fields)
         if len(batch) < BATCH:
             return
+
+
+def page(client: redis.Redis, after: str) -> tuple[list[Event], str]:
+    """Return up to ``BATCH`` entries behind one, and the last of them; ``after`` if there is none."""
+    batch = cast("Entries", client.xrange(keys.EVENTS, f"({after}", "+", count=BATCH))
+    readable = [event for entry, fields in batch for event in _readable(entry, fields)]
+    return readable, batch[-1][0] if batch else after
+
+
+def has_lost(client: redis.Redis, after: str) -> bool:
+    """Whether the stream has dropped entries behind this one: more happened than it holds."""
+    first = first_entry(client)
+    is_behind = first is not None and first > EntryId.parse(after)
+    return is_behind and client.xlen(keys.EVENTS) >= EVENTS_KEPT
 
 
 class Tail:

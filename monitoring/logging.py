@@ -22,7 +22,12 @@ def configure(level: str) -> None:
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
             "root": {"handlers": ["stderr"], "level": level},
-            # APScheduler warns at each tick that a slow Redis delays, Azure's client logs each request.
-            "loggers": {"apscheduler": {"level": "ERROR"}, "azure": {"level": "WARNING"}},
+            # APScheduler warns at each tick that a slow Redis delays, Azure's client logs each request,
+            # Alembic says at each start what kind of database it found.
+            "loggers": {
+                "apscheduler": {"level": "ERROR"},
+                "azure": {"level": "WARNING"},
+                "alembic": {"level": "WARNING"},
+            },
         }
     )

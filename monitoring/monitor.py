@@ -20,7 +20,7 @@ import redis
 
 from contract import keys
 from contract.alerts import Alert
-from contract.events import EVENTS_KEPT, Event
+from contract.events import Event
 from monitoring import events, refusals
 from monitoring.alerts import AlertBook
 from monitoring.errors import MalformedEvent
@@ -124,8 +124,8 @@ class Monitor:
 
     def _warn_if_trimmed(self, cursor: EntryId) -> None:
         """Say so if the stream has dropped entries that were never judged: that loss is not silent."""
-        first = events.first_entry(self._client)
-        if first and first > cursor and self._client.xlen(keys.EVENTS) >= EVENTS_KEPT:
+        if events.has_lost(self._client, str(cursor)):
+            first = events.first_entry(self._client)
             log.warning("events.missed", extra={"after": str(cursor), "before": str(first)})
 
 

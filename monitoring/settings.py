@@ -35,6 +35,12 @@ class Settings(BaseSettings):
     tick: Annotated[Duration, Field(ge=timedelta(seconds=0.05), le=timedelta(seconds=5))] = timedelta(
         seconds=1
     )
+    #: Where the history lies: ``sqlite:///PATH`` or ``postgresql://USER:PASSWORD@HOST/NAME``.
+    database_url: SecretStr = SecretStr("sqlite:///.barometer/history.db")
+    #: What is older is deleted.
+    retention: Annotated[Duration, Field(ge=timedelta(hours=1))] = timedelta(days=30)
+    #: Keep the texts of predictions too. They are personal data.
+    keep_text: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     #: Where telemetry waits while Application Insights is away; else in Azure's own temporary folder.
     telemetry_dir: Path | None = None

@@ -18,14 +18,20 @@ CANARY = "quetzalcoatl"
 
 
 def predict(
-    client: redis.Redis, at_ms: int, seq: int = 0, *, label: str = "negative", model: str = "sentiment"
+    client: redis.Redis,
+    at_ms: int,
+    seq: int = 0,
+    *,
+    label: str = "negative",
+    model: str = "sentiment",
+    **more: str,
 ) -> str:
     """Append the event of one succeeded prediction; return its entry id."""
     fields = {
         "v": "1", "type": "prediction.succeeded", "id": f"p{at_ms}-{seq}", "model": model,
         "created_at": f"{at_ms / 1000 - 1:.6f}", "started_at": f"{at_ms / 1000 - 0.5:.6f}", "attempts": "1",
         "completed_at": f"{at_ms / 1000:.6f}", "label": label, "status": "succeeded",
-        "output": f'{{"label": "{label}", "explanation": [{{"token": "{CANARY}"}}]}}', "version": "3",
+        "output": f'{{"label": "{label}", "explanation": [{{"token": "{CANARY}"}}]}}', "version": "3", **more,
     }  # fmt: skip
     return client.xadd(keys.EVENTS, fields, id=f"{at_ms}-{seq}")
 
