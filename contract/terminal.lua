@@ -43,7 +43,7 @@ local function finish(id, now, record, known, label)
   redis.call('XADD', keys.events, 'MAXLEN', '~', keys.events_kept, '*',
     'v', '1', 'type', 'prediction.' .. status, 'id', id, 'model', known[3], 'created_at', known[4],
     'started_at', known[5] or '', 'attempts', known[2] or '0', 'completed_at', completed_at, 'owner', owner,
-    'size', known[10] or '', 'label', label, 'webhook', (receiver or announced) and '1' or '', unpack(record))
+    'size', known[10] or '', 'batch', batch or '', 'label', label, 'webhook', (receiver or announced) and '1' or '', unpack(record))
   if given(known[7]) then redis.call('ZREM', keys.deadlines, id) end
   if batch then
     redis.call('HINCRBY', keys.batch .. batch, status, 1)

@@ -1,18 +1,27 @@
 """The command line: ``python -m monitoring`` runs the service, ``status`` looks at it."""
 
+import getpass
 import sys
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from monitoring.alerts import AlertBook
+
 EXAMPLES = """
-Count negative results in a sliding window and raise alerts.
+Keep the history, judge what happens, raise alerts.
 
 Examples:
 
   REDIS_URL=redis://127.0.0.1:6379/0 python -m monitoring
 
   MONITORING_LIMIT=10 MONITORING_WINDOW=PT10M python -m monitoring
+
+  MONITORING_ERROR_RATE__THRESHOLD=0.02 MONITORING_DATABASE_URL=postgresql://... python -m monitoring
 
   python -m monitoring status
 """
@@ -86,6 +95,60 @@ def erase(
         print(f"Nothing was erased: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
     print(f"{rows} rows erased")
+
+
+@app.command()
+def ack(
+    alert: Annotated[str, typer.Argument(help="The alert's id, as `status` shows it.")],
+    by: Annotated[str, typer.Option(help="Who takes it on.")] = "",
+) -> None:
+    """Acknowledge an alert: somebody has taken it on. It ends by itself, when its cause does.
+
+    Examples:
+
+      python -m monitoring ack negatives-sentiment-1790000000000-0 --by anna
+    """
+    with _alerts() as book:
+        first = book.acknowledge(alert, by or getpass.getuser())
+    if first is None:
+        print(f"There is no alert {alert!r}.", file=sys.stderr)
+        raise typer.Exit(1)
+    print("acknowledged" if first else "it was acknowledged before")
+
+
+@app.command()
+def silence(
+    rule: Annotated[str, typer.Argument(help="The rule's name, as `status` shows it.")],
+    subject: Annotated[str, typer.Argument(help="Of this subject only; else of all.")] = "",
+    minutes: Annotated[float, typer.Option(min=0, help="For how long; 0 ends a silence.")] = 60,
+) -> None:
+    """Tell nobody of the alerts that a rule fires for a while. They are kept and shown all the same.
+
+    Examples:
+
+      python -m monitoring silence latency --minutes 30
+
+      python -m monitoring silence negatives sentiment --minutes 0
+    """
+    with _alerts() as book:
+        until = book.silence(rule, subject, minutes * 60)
+    print(f"silent until {datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M:%S}Z")
+
+
+@contextmanager
+def _alerts() -> "Iterator[AlertBook]":
+    """Give the alerts in Redis; Redis being away is one sentence and exit code 1."""
+    import redis
+
+    from monitoring import events, settings
+    from monitoring.alerts import AlertBook
+
+    with events.connect(settings.load().redis_url.get_secret_value()) as client:
+        try:
+            yield AlertBook(client)
+        except redis.RedisError as error:
+            print(f"Redis does not answer, check REDIS_URL: {error}", file=sys.stderr)
+            raise typer.Exit(1) from error
 
 
 def main() -> None:

@@ -9,20 +9,27 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import redis
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from monitoring import events, telemetry
+from monitoring import events, notifying, telemetry
 from monitoring.history import database
 from monitoring.history.following import Follower
 from monitoring.history.keeping import History
 from monitoring.history.texts import Texts
 from monitoring.monitor import Monitor
+from monitoring.notifying import Notifier
+from monitoring.sampling import Sampler
 from monitoring.settings import Settings
+from monitoring.watching import Watch
 
 #: The history is this much behind what happens.
 HISTORY_EVERY = timedelta(seconds=1)
+#: Conditions last for their hold-off before they matter.
+SAMPLE_EVERY = timedelta(seconds=5)
+NOTIFY_EVERY = timedelta(seconds=1)
 
 log = logging.getLogger(__name__)
 
@@ -31,21 +38,29 @@ def run(settings: Settings) -> None:
     """Monitor until SIGTERM or SIGINT.
 
     Raises:
-        ConfigurationError: the connection string of Application Insights is malformed.
+        ConfigurationError: a setting cannot be used: a connection string, a database, a target of notices.
     """
     stop = threading.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop.set())
-    url = settings.redis_url.get_secret_value()
-    # A client each: a thread that waits for Redis holds up no other.
-    clients = [events.connect(url) for _ in range(2)]
     exit = telemetry.connect(settings.connection_string.get_secret_value(), settings.telemetry_dir)
-    history = History(database.connect(settings.database_url.get_secret_value()))
-    scheduler = BackgroundScheduler(timezone=UTC)
-    _add(scheduler, "window", Job(Monitor(clients[0], settings.limit, settings.window, exit)), settings.tick)
+    targets = notifying.targets(settings.notify.get_secret_value())
+    url = settings.database_url.get_secret_value()
+    history = History(database.connect(url))
+    # A client each: a thread that waits for Redis, or a large answer, holds up no other.
+    clients = [events.connect(settings.redis_url.get_secret_value()) for _ in range(4)]
+    monitor = Monitor(clients[0], settings.rules(), exit, targets)
     texts = Texts(clients[1]) if settings.keep_text else None
     follower = Follower(clients[1], history, settings.retention, texts)
+    sampler = Sampler(clients[2], settings.models, (*settings.folders, *_folder_of(url)))
+    scheduler = BackgroundScheduler(timezone=UTC)
+    _add(scheduler, "window", Job(monitor), settings.tick)
     _add(scheduler, "history", unless_redis_is_away(follower), HISTORY_EVERY)
+    conditions = settings.conditions()
+    watch = Watch(clients[2], conditions.names, lambda: conditions.judge(sampler.sample()))
+    _add(scheduler, "conditions", unless_redis_is_away(watch), SAMPLE_EVERY)
+    if targets:
+        _add(scheduler, "notices", unless_redis_is_away(Notifier(clients[3], targets)), NOTIFY_EVERY)
     scheduler.start()
     stop.wait()
     log.info("monitoring.stopping")
@@ -90,6 +105,12 @@ def unless_redis_is_away(step: Callable[[], None]) -> Callable[[], None]:
             step()
 
     return job
+
+
+def _folder_of(database_url: str) -> list[Path]:
+    """Return the folder whose disk the history needs; none of a server's."""
+    file = database.file_of(database_url)
+    return [file.parent] if file else []
 
 
 def _add(scheduler: BackgroundScheduler, id: str, job: Callable[[], None], every: timedelta) -> None:

@@ -5,10 +5,23 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import redis
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contract.registry import DEFAULT_MODEL
 from monitoring.errors import ConfigurationError
+from monitoring.judging import Rules
+from monitoring.rule import By
+from monitoring.rules.conditions import Conditions
+from monitoring.rules.rule import Rule, Severity
 
 
 def _from_seconds(value: object) -> object:
@@ -23,11 +36,54 @@ def _from_seconds(value: object) -> object:
 Duration = Annotated[timedelta, BeforeValidator(_from_seconds)]
 
 
+class RuleSettings(BaseModel):
+    """What can be set of a rule, as in ``MONITORING_ERROR_RATE__THRESHOLD=0.1``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    threshold: Annotated[float, Field(ge=0)]
+    window: Annotated[Duration, Field(le=timedelta(days=7))] = timedelta(0)
+    hold_off: Annotated[Duration, Field(ge=timedelta(0), le=timedelta(days=1))] = timedelta(minutes=1)
+    severity: Severity = Severity.WARNING
+    minimum: Annotated[int, Field(ge=1)] = 1
+
+    def named(self, name: str) -> Rule:
+        """Return the rule that these settings make."""
+        return Rule(name, self.threshold, self.window, self.hold_off, self.severity, self.minimum)
+
+
 class Settings(BaseSettings):
     """Settings of the monitoring service. Durations are seconds or ISO 8601 (``300`` or ``PT5M``)."""
 
-    model_config = SettingsConfigDict(env_prefix="MONITORING_", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="MONITORING_",
+        frozen=True,
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
+    )
 
+    #: What has a window of negative results of its own: a JSON list of ``model``, ``key``, ``all``.
+    negatives_by: frozenset[By] = frozenset({By.MODEL})
+    #: Share of predictions that failed.
+    error_rate: RuleSettings = RuleSettings(threshold=0.05, window=timedelta(minutes=5), minimum=20)
+    #: Seconds that the 95th percentile may take, from accepted to ended; rows of batches are not counted.
+    latency: RuleSettings = RuleSettings(threshold=5, window=timedelta(minutes=5), minimum=20)
+    #: Seconds that the first in a queue has been waiting; bulk and explanations are not looked at.
+    queue_age: RuleSettings = RuleSettings(threshold=30, hold_off=timedelta(seconds=20))
+    #: Workers of a model: so many are too few.
+    no_worker: RuleSettings = RuleSettings(threshold=0, severity=Severity.CRITICAL)
+    #: Webhooks that are due and not sent.
+    webhook_backlog: RuleSettings = RuleSettings(threshold=1_000)
+    #: Seconds for which a notice of an alert has not reached its target.
+    target_down: RuleSettings = RuleSettings(threshold=120, hold_off=timedelta(0))
+    #: Share of a disk that is used.
+    disk: RuleSettings = RuleSettings(threshold=0.9, severity=Severity.CRITICAL)
+    #: Models that must have a worker also when nothing waits for them: a JSON list.
+    models: tuple[str, ...] = (DEFAULT_MODEL,)
+    #: Folders whose disks are watched, beside the history's: a JSON list.
+    folders: tuple[Path, ...] = ()
+    #: Apprise URLs of those who are told of alerts, with spaces between them. Needs ``barometer[notify]``.
+    notify: SecretStr = SecretStr("")
     #: More negative results than this within ``window`` raise an alert.
     limit: Annotated[int, Field(ge=0, le=10_000)] = 3
     window: Annotated[Duration, Field(ge=timedelta(seconds=1), le=timedelta(days=1))] = timedelta(minutes=5)
@@ -64,6 +120,26 @@ class Settings(BaseSettings):
             ) from None
         return url
 
+    def rules(self) -> Rules:
+        """Return the rules on events."""
+        return Rules(
+            self.limit,
+            self.window,
+            self.error_rate.named("error_rate"),
+            self.latency.named("latency"),
+            self.negatives_by,
+        )
+
+    def conditions(self) -> Conditions:
+        """Return the rules on the state of the service."""
+        return Conditions(
+            queue_age=self.queue_age.named("queue_age"),
+            no_worker=self.no_worker.named("no_worker"),
+            webhooks=self.webhook_backlog.named("webhook_backlog"),
+            notices=self.target_down.named("target_down"),
+            disk=self.disk.named("disk"),
+        )
+
 
 def load() -> Settings:
     """Read the environment.
@@ -76,5 +152,7 @@ def load() -> Settings:
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         name = str(first["loc"][0])
-        variable = name if name.isupper() else f"MONITORING_{name.upper()}"
+        # Of a rule, the part of it that is wrong; of a list, no position in it.
+        parts = [str(part).upper() for part in first["loc"] if isinstance(part, str)]
+        variable = name if name.isupper() else f"MONITORING_{'__'.join(parts)}"
         raise ConfigurationError(f"{variable} is not usable: {first['msg']}.") from error

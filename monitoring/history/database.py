@@ -11,14 +11,25 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from monitoring.errors import ConfigurationError, HistoryUnavailable
 
 #: How long a writer waits for another one. Longer than any transaction of ours.
 LOCK_TIMEOUT_S = 5.0
+#: How PostgreSQL may be spelled, and the one driver that is used.
+DRIVERS = dict.fromkeys(("postgres", "postgresql", "postgresql+psycopg"), "postgresql+psycopg")
 
 Insert = sqlite.Insert | postgresql.Insert
+
+
+def file_of(url: str) -> Path | None:
+    """Return the file of a SQLite database; None for another one, or for none at all."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return None
+    return Path(parsed.database) if parsed.drivername == "sqlite" and parsed.database else None
 
 
 def connect(url: str) -> Engine:
@@ -27,15 +38,14 @@ def connect(url: str) -> Engine:
     Raises:
         ConfigurationError: the URL is malformed, or needs a driver that is not installed.
     """
+    if file := file_of(url):
+        return _sqlite(url, file)
     try:
         parsed = make_url(url)
-        if parsed.drivername == "sqlite":
-            return _sqlite(url, parsed.database or "")
-        if parsed.drivername in ("postgres", "postgresql"):
-            parsed = parsed.set(drivername="postgresql+psycopg")
+        postgres = parsed.set(drivername=DRIVERS[parsed.drivername])
         # Asked before use: a connection from before a restart of the server is replaced without an error.
-        return create_engine(parsed, pool_pre_ping=True, connect_args={"connect_timeout": 5})
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        return create_engine(postgres, pool_pre_ping=True, connect_args={"connect_timeout": 5})
+    except (ArgumentError, KeyError, ModuleNotFoundError) as error:
         # Our own words: the library's may quote a password.
         raise ConfigurationError(
             "MONITORING_DATABASE_URL is not usable: use sqlite:///PATH, or "
@@ -43,12 +53,12 @@ def connect(url: str) -> Engine:
         ) from error
 
 
-def _sqlite(url: str, path: str) -> Engine:
+def _sqlite(url: str, file: Path) -> Engine:
     engine = create_engine(url, connect_args={"timeout": LOCK_TIMEOUT_S})
 
     @event.listens_for(engine, "do_connect")
     def _make_folder(*_: Any) -> None:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _: Any) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, delete, func, or_, select
+from sqlalchemy import Connection, Engine, Table, delete, func, select
 
 from monitoring.history.database import insert, transaction, upgrade
 from monitoring.history.rows import Row, Rows
@@ -54,8 +54,7 @@ class History:
             erased = _Erasures(connection)
             _upsert(connection, predictions, erased.left(rows.predictions), _newer)
             _upsert(connection, feedback, erased.left(rows.feedback), _newer)
-            # Fired, then resolved: an end is never taken back.
-            _upsert(connection, alerts, rows.alerts, _ended)
+            _upsert(connection, alerts, rows.alerts, _went_on)
             _upsert(connection, cursors, [{"stream": STREAM, "entry": cursor}], _replaced)
 
     def erase(self, kind: Erased, subject: str, at_ms: int) -> int:
@@ -137,8 +136,7 @@ def _newer(table: Table, new: Any) -> dict[str, Any]:
     return {**change, "where": new.at_ms >= table.c.at_ms}
 
 
-def _ended(table: Table, new: Any) -> dict[str, Any]:
-    return {
-        "set_": {"resolved_ms": new.resolved_ms},
-        "where": or_(table.c.resolved_ms.is_(None), new.resolved_ms.is_not(None)),
-    }
+def _went_on(table: Table, new: Any) -> dict[str, Any]:
+    """An alert's life only goes on: what is known of its end, or of who took it on, is never taken back."""
+    columns = ("resolved_ms", "acknowledged_ms", "acknowledged_by")
+    return {"set_": {name: func.coalesce(new[name], table.c[name]) for name in columns}}

@@ -15,7 +15,7 @@ from monitoring.errors import MalformedEvent
 from monitoring.window import EntryId
 
 ENDS = (EventType.PREDICTION_SUCCEEDED, EventType.PREDICTION_FAILED, EventType.PREDICTION_CANCELED)
-ALERTS = (EventType.ALERT_FIRED, EventType.ALERT_RESOLVED)
+ALERTS = (EventType.ALERT_FIRED, EventType.ALERT_RESOLVED, EventType.ALERT_ACKNOWLEDGED)
 
 #: Column to value. The columns are those of ``monitoring.history.tables``.
 Row = dict[str, Any]
@@ -117,14 +117,21 @@ def alert(event: Event) -> Row:
     return {
         "id": told.id,
         "rule": told.rule,
+        "subject": told.subject,
         "severity": told.severity,
         "summary": told.summary,
         "count": told.count,
         "threshold": told.threshold,
         "window_s": told.window_s,
         "fired_ms": round(told.fired_at * 1000),
-        "resolved_ms": None if told.resolved_at is None else round(told.resolved_at * 1000),
+        "resolved_ms": _ms(told.resolved_at),
+        "acknowledged_ms": _ms(told.acknowledged_at),
+        "acknowledged_by": told.acknowledged_by or None,
     }
+
+
+def _ms(at: float | None) -> int | None:
+    return None if at is None else round(at * 1000)
 
 
 def _scores(output: str) -> dict[str, float]:

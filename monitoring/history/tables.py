@@ -52,6 +52,7 @@ alerts = Table(
     metadata,
     Column("id", String, primary_key=True),
     Column("rule", String, nullable=False),
+    Column("subject", String, nullable=False),
     Column("severity", String, nullable=False),
     Column("summary", Text, nullable=False),
     Column("count", Float, nullable=False),
@@ -59,6 +60,8 @@ alerts = Table(
     Column("window_s", Float, nullable=False),
     Column("fired_ms", BigInteger, nullable=False),
     Column("resolved_ms", BigInteger),
+    Column("acknowledged_ms", BigInteger),
+    Column("acknowledged_by", String),
     Index("alerts_by_time", "fired_ms"),
 )
 

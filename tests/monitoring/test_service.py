@@ -30,7 +30,7 @@ def command(redis_url: str, *arguments: str, **settings: str) -> dict:
         "env": {
             **clean,
             "REDIS_URL": redis_url,
-            "COLUMNS": "200",
+            "COLUMNS": "220",
             **settings,
         },
     }
@@ -136,8 +136,23 @@ def test_status_shows_counts_open_alerts_and_the_last_ones(client: redis.Redis, 
     ]
     assert rows[0] == ["sentiment", "7", "3", alert.id]
     assert rows[1] == ["tone", "2", "3", "-"]
-    assert rows[2][1:] == ["open", "warning", alert.summary]
-    assert rows[3] == ["1970-01-01 00:00:01.500Z", "1970-01-01 00:00:02.250Z", "warning", "over"]
+    assert rows[2][1:] == ["open", "-", "warning", alert.summary, alert.id]
+    times = ["1970-01-01 00:00:01.500Z", "1970-01-01 00:00:02.250Z"]
+    assert rows[3] == [*times, "-", "warning", "over", over.id]
+
+
+def test_an_alert_is_acknowledged_and_a_rule_silenced_from_the_command_line(client, redis_url):
+    burst(client, minutes_ago(client, 1))
+    monitor(client).tick()
+    (alert,) = alerts(client)
+    results = [run(redis_url, *asked) for asked in (
+        ["ack", alert.id, "--by", "anna"], ["ack", "unknown"], ["silence", "negatives", "tone", "--minutes", "5"],
+    )]  # fmt: skip
+    assert [result.returncode for result in results] == [0, 1, 0]
+    assert results[0].stdout == "acknowledged\n"
+    assert results[1].stderr == "There is no alert 'unknown'.\n"
+    assert alerts(client)[0].acknowledged_by == "anna"
+    assert "negatives tone" in run(redis_url, "status").stdout
 
 
 def test_status_with_redis_away_is_one_sentence(tmp_path):

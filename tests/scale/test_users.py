@@ -17,7 +17,9 @@ from gateway.keyring import KEYS
 from gateway.webhooks.deliveries import LOG_PREFIX
 from gateway.webhooks.endpoints import ENDPOINT_PREFIX, ENDPOINTS_PREFIX
 from gateway.webhooks.signing import SECRET_PREFIX
+from monitoring.alerts import SILENCES
 from monitoring.monitor import CURSOR
+from monitoring.notices import ATTEMPTS, DUE
 from tests.conftest import SERVERS, server_binary
 from tests.scale.recorder import Recorder
 from tests.scale.rules import Rules, called, rules, scripts
@@ -46,14 +48,14 @@ OWNERS = {
     "QUOTA_PREFIX": {"gateway"},
     "BATCH_PREFIX": {"gateway", "worker"},
     "SUBSCRIBED_PREFIX": {"gateway", "worker", "monitoring"},
-    "JOB_PREFIX": {"gateway", "worker", "trainer", "tools"},
-    "QUEUE_PREFIX": {"gateway", "worker", "tools"},
-    "QUEUES": {"gateway", "worker", "trainer", "tools"},
+    "JOB_PREFIX": {"gateway", "worker", "monitoring", "trainer", "tools"},
+    "QUEUE_PREFIX": {"gateway", "worker", "monitoring", "tools"},
+    "QUEUES": {"gateway", "worker", "monitoring", "trainer", "tools"},
     "STARTED_PREFIX": {"worker", "tools"},
     "FINISHED_PREFIX": {"worker", "tools"},
     "FAILED_PREFIX": {"worker", "tools"},
-    "WORKER_PREFIX": {"gateway", "worker", "trainer", "tools"},
-    "WORKERS_PREFIX": {"gateway", "worker", "tools"},
+    "WORKER_PREFIX": {"gateway", "worker", "monitoring", "trainer", "tools"},
+    "WORKERS_PREFIX": {"gateway", "worker", "monitoring", "tools"},
 }  # fmt: skip
 BESIDE = {
     SECRET_PREFIX + "x": {"gateway"},
@@ -64,9 +66,12 @@ BESIDE = {
     BATCHES_PREFIX + "x": {"gateway"},
     RECEIVING: {"gateway"},
     CURSOR: {"monitoring"},
+    SILENCES: {"monitoring"},
+    DUE: {"monitoring"},
+    ATTEMPTS: {"monitoring"},
 }
-#: Sent only when the stream has lost entries that monitoring never saw.
-RARE = {"monitoring": {"xlen"}}
+#: Sent only when the stream has lost entries that monitoring never saw, and when people are told of an alert.
+RARE = {"monitoring": {"xlen", "hsetnx", "hdel", "zrangebyscore"}}
 #: What nobody but the operator may send.
 DANGEROUS = (
     ("FLUSHALL",), ("KEYS", "*"), ("CONFIG", "GET", "*"), ("ACL", "LIST"), ("MONITOR",), ("SCRIPT", "FLUSH"),

@@ -50,6 +50,7 @@ def upgrade() -> None:
         "alerts",
         sa.Column("id", sa.String, primary_key=True),
         sa.Column("rule", sa.String, nullable=False),
+        sa.Column("subject", sa.String, nullable=False),
         sa.Column("severity", sa.String, nullable=False),
         sa.Column("summary", sa.Text, nullable=False),
         sa.Column("count", sa.Float, nullable=False),
@@ -57,6 +58,8 @@ def upgrade() -> None:
         sa.Column("window_s", sa.Float, nullable=False),
         sa.Column("fired_ms", sa.BigInteger, nullable=False),
         sa.Column("resolved_ms", sa.BigInteger),
+        sa.Column("acknowledged_ms", sa.BigInteger),
+        sa.Column("acknowledged_by", sa.String),
     )
     op.create_index("alerts_by_time", "alerts", ["fired_ms"])
     op.create_table(
