@@ -98,6 +98,33 @@ def erase(
 
 
 @app.command()
+def analyse() -> None:
+    """Compare what each version answers with what people say and with its own past; keep the reports.
+
+    The service does this every few minutes. Prints one line a version.
+    """
+    import redis
+
+    from monitoring import events, logging, settings
+    from monitoring.analysis import running
+    from monitoring.errors import HistoryUnavailable
+    from monitoring.history import database
+    from monitoring.history.asking import Archive
+
+    chosen = settings.load()
+    logging.configure(chosen.log_level)
+    archive = Archive(database.connect(chosen.database_url.get_secret_value()))
+    try:
+        with events.connect(chosen.redis_url.get_secret_value()) as client:
+            now = events.now_ms(client)
+        for of in running.analyse(archive, now, running.Plan()):
+            print(f"{of.model} {of.version}")
+    except (HistoryUnavailable, redis.RedisError) as error:
+        print(f"Nothing was analysed: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+
+
+@app.command()
 def ack(
     alert: Annotated[str, typer.Argument(help="The alert's id, as `status` shows it.")],
     by: Annotated[str, typer.Option(help="Who takes it on.")] = "",

@@ -13,9 +13,12 @@ from pathlib import Path
 
 import redis
 from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy import Engine
 
 from monitoring import events, notifying, telemetry
+from monitoring.analysing import Analysis, Reports
 from monitoring.history import database
+from monitoring.history.asking import Archive
 from monitoring.history.following import Follower
 from monitoring.history.keeping import History
 from monitoring.history.texts import Texts
@@ -30,6 +33,8 @@ HISTORY_EVERY = timedelta(seconds=1)
 #: Conditions last for their hold-off before they matter.
 SAMPLE_EVERY = timedelta(seconds=5)
 NOTIFY_EVERY = timedelta(seconds=1)
+#: Looked at more often than they are made: whoever runs the analysis by hand need not wait.
+REPORTS_EVERY = timedelta(seconds=15)
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +51,10 @@ def run(settings: Settings) -> None:
     exit = telemetry.connect(settings.connection_string.get_secret_value(), settings.telemetry_dir)
     targets = notifying.targets(settings.notify.get_secret_value())
     url = settings.database_url.get_secret_value()
-    history = History(database.connect(url))
+    engine = database.connect(url)
+    history = History(engine)
     # A client each: a thread that waits for Redis, or a large answer, holds up no other.
-    clients = [events.connect(settings.redis_url.get_secret_value()) for _ in range(4)]
+    clients = [events.connect(settings.redis_url.get_secret_value()) for _ in range(5)]
     monitor = Monitor(clients[0], settings.rules(), exit, targets)
     texts = Texts(clients[1]) if settings.keep_text else None
     follower = Follower(clients[1], history, settings.retention, texts)
@@ -61,9 +67,17 @@ def run(settings: Settings) -> None:
     _add(scheduler, "conditions", unless_redis_is_away(watch), SAMPLE_EVERY)
     if targets:
         _add(scheduler, "notices", unless_redis_is_away(Notifier(clients[3], targets)), NOTIFY_EVERY)
+    analysis = Analysis()
+    if settings.analyse_every:
+        _add(scheduler, "analysis", analysis, settings.analyse_every, after=settings.analyse_every)
+        reports = _reports(settings, engine)
+        client = clients[4]
+        judge = Watch(client, reports.names, lambda: reports.findings(events.now_ms(client)))
+        _add(scheduler, "reports", unless_redis_is_away(judge), REPORTS_EVERY)
     scheduler.start()
     stop.wait()
     log.info("monitoring.stopping")
+    analysis.stop()
     # The tick under way ends first: its alerts are then among what is flushed.
     scheduler.shutdown(wait=True)
     exit.close()
@@ -107,19 +121,34 @@ def unless_redis_is_away(step: Callable[[], None]) -> Callable[[], None]:
     return job
 
 
+def _reports(settings: Settings, engine: Engine) -> Reports:
+    return Reports(
+        Archive(engine),
+        settings.live_quality.named("live_quality"),
+        settings.estimated_quality.named("estimated_quality"),
+        settings.drift.named("drift"),
+    )
+
+
 def _folder_of(database_url: str) -> list[Path]:
     """Return the folder whose disk the history needs; none of a server's."""
     file = database.file_of(database_url)
     return [file.parent] if file else []
 
 
-def _add(scheduler: BackgroundScheduler, id: str, job: Callable[[], None], every: timedelta) -> None:
+def _add(
+    scheduler: BackgroundScheduler,
+    id: str,
+    job: Callable[[], None],
+    every: timedelta,
+    after: timedelta = timedelta(0),
+) -> None:
     scheduler.add_job(
         job,
         "interval",
         id=id,
         seconds=every.total_seconds(),
-        next_run_time=datetime.now(UTC),
+        next_run_time=datetime.now(UTC) + after,
         # A late tick does all that the missed ones would have done: run it however late, and once.
         misfire_grace_time=None,
         coalesce=True,

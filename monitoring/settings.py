@@ -78,6 +78,14 @@ class Settings(BaseSettings):
     target_down: RuleSettings = RuleSettings(threshold=120, hold_off=timedelta(0))
     #: Share of a disk that is used.
     disk: RuleSettings = RuleSettings(threshold=0.9, severity=Severity.CRITICAL)
+    #: Accuracy by feedback of the last week: a floor that even the upper bound of its interval is below.
+    live_quality: RuleSettings = RuleSettings(threshold=0.7, minimum=50, hold_off=timedelta(0))
+    #: By how much the accuracy as estimated from scores may fall since the version was new.
+    estimated_quality: RuleSettings = RuleSettings(threshold=0.05, minimum=200, hold_off=timedelta(0))
+    #: Comparisons with the version's first answers that may differ: labels, scores, sizes, texts.
+    drift: RuleSettings = RuleSettings(threshold=0, minimum=200, hold_off=timedelta(0))
+    #: The history is analysed this often; 0 switches it off.
+    analyse_every: Annotated[Duration, Field(ge=timedelta(0), le=timedelta(days=1))] = timedelta(minutes=5)
     #: Models that must have a worker also when nothing waits for them: a JSON list.
     models: tuple[str, ...] = (DEFAULT_MODEL,)
     #: Folders whose disks are watched, beside the history's: a JSON list.

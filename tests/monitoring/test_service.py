@@ -146,7 +146,8 @@ def test_an_alert_is_acknowledged_and_a_rule_silenced_from_the_command_line(clie
     monitor(client).tick()
     (alert,) = alerts(client)
     results = [run(redis_url, *asked) for asked in (
-        ["ack", alert.id, "--by", "anna"], ["ack", "unknown"], ["silence", "negatives", "tone", "--minutes", "5"],
+        ["ack", alert.id, "--by", "anna"], ["ack", "unknown"],
+        ["silence", "negatives", "tone", "--minutes", "5"],
     )]  # fmt: skip
     assert [result.returncode for result in results] == [0, 1, 0]
     assert results[0].stdout == "acknowledged\n"
