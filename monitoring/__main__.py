@@ -125,6 +125,49 @@ def analyse() -> None:
 
 
 @app.command()
+def retrain(
+    cancel: Annotated[bool, typer.Option("--cancel", help="End the training that waits or runs.")] = False,  # noqa: FBT002
+    why: Annotated[str, typer.Option(help="Kept with it.")] = "by hand",
+) -> None:
+    """Have the model trained now, with what MONITORING_RETRAIN__* says; the gate decides as ever.
+
+    Examples:
+
+      MONITORING_RETRAIN__DATA=/srv/reviews.csv python -m monitoring retrain
+
+      python -m monitoring retrain --cancel
+    """
+    import redis
+
+    from monitoring import events, settings
+    from monitoring.errors import ConfigurationError, HistoryUnavailable
+    from monitoring.history import database
+    from monitoring.history.asking import Archive
+    from monitoring.history.keeping import History
+    from monitoring.retraining.queue import Trainings
+    from monitoring.retraining.round import Retraining
+
+    chosen = settings.load()
+    url = chosen.redis_url.get_secret_value()
+    trainings = Trainings(url)
+    try:
+        if cancel:
+            print("canceled" if trainings.cancel(chosen.retrain.model) else "no training is under way")
+            return
+        order = chosen.retrain.order()
+        if order is None:
+            raise ConfigurationError("MONITORING_RETRAIN__DATA is not set: say which file to train on.")
+        engine = database.connect(chosen.database_url.get_secret_value())
+        History(engine).prepare()
+        with events.connect(url) as client:
+            id = Retraining(client, Archive(engine), trainings, order).start(why)
+    except (HistoryUnavailable, redis.RedisError) as error:
+        print(f"Nothing was asked for: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+    print(f"asked for: job {id}" if id else "a training is under way already")
+
+
+@app.command()
 def ack(
     alert: Annotated[str, typer.Argument(help="The alert's id, as `status` shows it.")],
     by: Annotated[str, typer.Option(help="Who takes it on.")] = "",

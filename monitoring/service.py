@@ -13,10 +13,12 @@ from pathlib import Path
 
 import redis
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
 from sqlalchemy import Engine
 
 from monitoring import events, notifying, telemetry
 from monitoring.analysing import Analysis, Reports
+from monitoring.errors import ConfigurationError
 from monitoring.history import database
 from monitoring.history.asking import Archive
 from monitoring.history.following import Follower
@@ -24,6 +26,10 @@ from monitoring.history.keeping import History
 from monitoring.history.texts import Texts
 from monitoring.monitor import Monitor
 from monitoring.notifying import Notifier
+from monitoring.retraining.probation import Probation
+from monitoring.retraining.queue import Trainings
+from monitoring.retraining.round import Retraining
+from monitoring.retraining.watch import PromotionWatch
 from monitoring.sampling import Sampler
 from monitoring.settings import Settings
 from monitoring.watching import Watch
@@ -35,6 +41,7 @@ SAMPLE_EVERY = timedelta(seconds=5)
 NOTIFY_EVERY = timedelta(seconds=1)
 #: Looked at more often than they are made: whoever runs the analysis by hand need not wait.
 REPORTS_EVERY = timedelta(seconds=15)
+RETRAIN_EVERY = timedelta(seconds=30)
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +61,7 @@ def run(settings: Settings) -> None:
     engine = database.connect(url)
     history = History(engine)
     # A client each: a thread that waits for Redis, or a large answer, holds up no other.
-    clients = [events.connect(settings.redis_url.get_secret_value()) for _ in range(5)]
+    clients = [events.connect(settings.redis_url.get_secret_value()) for _ in range(6)]
     monitor = Monitor(clients[0], settings.rules(), exit, targets)
     texts = Texts(clients[1]) if settings.keep_text else None
     follower = Follower(clients[1], history, settings.retention, texts)
@@ -74,6 +81,8 @@ def run(settings: Settings) -> None:
         client = clients[4]
         judge = Watch(client, reports.names, lambda: reports.findings(events.now_ms(client)))
         _add(scheduler, "reports", unless_redis_is_away(judge), REPORTS_EVERY)
+    trainings = Trainings(settings.redis_url.get_secret_value())
+    _add_retraining(scheduler, settings, clients[5], Archive(engine), trainings)
     scheduler.start()
     stop.wait()
     log.info("monitoring.stopping")
@@ -81,8 +90,10 @@ def run(settings: Settings) -> None:
     # The tick under way ends first: its alerts are then among what is flushed.
     scheduler.shutdown(wait=True)
     exit.close()
+    trainings.close()
     for client in clients:
         client.close()
+    engine.dispose()
     log.info("monitoring.stopped")
 
 
@@ -111,7 +122,7 @@ class Job:
         self._is_ready = True
 
 
-def unless_redis_is_away(step: Callable[[], None]) -> Callable[[], None]:
+def unless_redis_is_away(step: Callable[[], object]) -> Callable[[], None]:
     """Leave a step to its next time while Redis is away; ``Job`` has said so."""
 
     def job() -> None:
@@ -119,6 +130,42 @@ def unless_redis_is_away(step: Callable[[], None]) -> Callable[[], None]:
             step()
 
     return job
+
+
+def _add_retraining(
+    scheduler: BackgroundScheduler,
+    settings: Settings,
+    client: redis.Redis,
+    archive: Archive,
+    trainings: Trainings,
+) -> None:
+    if settings.probation:
+        watched = Probation(settings.probation)
+        for model in settings.models:
+            watch = PromotionWatch(client, archive, trainings, model, watched)
+            _add(scheduler, f"probation {model}", unless_redis_is_away(watch.look), RETRAIN_EVERY)
+    order = settings.retrain.order()
+    if order is None:
+        return
+    retraining = Retraining(client, archive, trainings, order)
+    _add(scheduler, "retraining", unless_redis_is_away(retraining.look), RETRAIN_EVERY)
+    if settings.retrain.cron:
+        scheduler.add_job(
+            retraining.by_the_clock,
+            _cron(settings.retrain.cron),
+            id="cron",
+            misfire_grace_time=3600,
+            coalesce=True,
+        )
+
+
+def _cron(fields: str) -> CronTrigger:
+    try:
+        return CronTrigger.from_crontab(fields, timezone=UTC)
+    except ValueError as error:
+        raise ConfigurationError(
+            "MONITORING_RETRAIN__CRON is not usable: five fields, as in '0 3 * * 0'."
+        ) from error
 
 
 def _reports(settings: Settings, engine: Engine) -> Reports:

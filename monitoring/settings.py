@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from contract.registry import DEFAULT_MODEL
 from monitoring.errors import ConfigurationError
 from monitoring.judging import Rules
+from monitoring.retraining.triggers import Order, Wishes
 from monitoring.rule import By
 from monitoring.rules.conditions import Conditions
 from monitoring.rules.rule import Rule, Severity
@@ -50,6 +51,36 @@ class RuleSettings(BaseModel):
     def named(self, name: str) -> Rule:
         """Return the rule that these settings make."""
         return Rule(name, self.threshold, self.window, self.hold_off, self.severity, self.minimum)
+
+
+class RetrainSettings(BaseModel):
+    """When the trainer is asked to train, and with what: ``MONITORING_RETRAIN__CRON="0 3 * * 0"``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    #: Rows to train on, as the trainer's host sees the file. Nothing is trained without it.
+    data: Path | None = None
+    #: Rows to evaluate on; else a part of ``data``.
+    evaluation: Path | None = None
+    family: str = "tfidf"
+    model: str = DEFAULT_MODEL
+    #: Five fields, UTC; empty: not by the clock.
+    cron: str = ""
+    #: When an alert on drift or on quality is open.
+    on_drift: bool = False
+    #: When so many predictions had feedback since the last training; 0: never.
+    labels: Annotated[int, Field(ge=0)] = 0
+    #: Drift and labels are no reason again before this has passed.
+    cooldown: Annotated[Duration, Field(ge=timedelta(0))] = timedelta(days=1)
+
+    def order(self) -> Order | None:
+        """Return what is to be trained; None without data."""
+        if self.data is None:
+            return None
+        arguments = {"data": str(self.data), "family": self.family}
+        if self.evaluation is not None:
+            arguments["evaluation"] = str(self.evaluation)
+        return Order(self.model, arguments, Wishes(self.on_drift, self.labels, self.cooldown))
 
 
 class Settings(BaseSettings):
@@ -86,6 +117,9 @@ class Settings(BaseSettings):
     drift: RuleSettings = RuleSettings(threshold=0, minimum=200, hold_off=timedelta(0))
     #: The history is analysed this often; 0 switches it off.
     analyse_every: Annotated[Duration, Field(ge=timedelta(0), le=timedelta(days=1))] = timedelta(minutes=5)
+    retrain: RetrainSettings = RetrainSettings()
+    #: A promoted version that does worse than the one before is taken back within this; 0: it never is.
+    probation: Annotated[Duration, Field(ge=timedelta(0), le=timedelta(days=7))] = timedelta(hours=1)
     #: Models that must have a worker also when nothing waits for them: a JSON list.
     models: tuple[str, ...] = (DEFAULT_MODEL,)
     #: Folders whose disks are watched, beside the history's: a JSON list.

@@ -4,3 +4,5 @@ QUALITY = "quality"
 ESTIMATE = "estimate"
 DRIFT = "drift"
 DATA = "data"
+#: A training was asked for: when, and why.
+TRAINING = "training"

@@ -1,29 +1,19 @@
 """How good a version is on what people said of its answers. Pure: counts in, figures with intervals out.
 
-Proportions have Wilson's interval (Wilson 1927; Brown, Cai and DasGupta 2001 on why), F1 has the percentile
-interval of a bootstrap over the rows (Efron 1979), drawn as counts: rows of one cell are alike. All are 95 %.
+Proportions have Wilson's interval (``intervals``), F1 has the percentile interval of a bootstrap over the
+rows (Efron 1979), drawn as counts: rows of one cell are alike. All are 95 %.
 """
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import sqrt
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-#: 97.5th percentile of the normal distribution.
-Z = 1.959964
+from monitoring.analysis.intervals import Interval, wilson
+
 DRAWS = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A figure in [0, 1], and between what it lies with 95 % confidence."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +37,6 @@ class Quality:
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain JSON values."""
         return asdict(self)
-
-
-def wilson(hits: int, total: int) -> Interval:
-    """Return a proportion with Wilson's score interval; ``total`` is at least 1."""
-    share, z2 = hits / total, Z * Z / total
-    middle = (share + z2 / 2) / (1 + z2)
-    half = Z / (1 + z2) * sqrt(share * (1 - share) / total + z2 / (4 * total))
-    # At 0 and at 1 the bound is the figure itself, but for the last bit.
-    return Interval(share, min(share, max(0.0, middle - half)), max(share, min(1.0, middle + half)))
 
 
 def quality(pairs: Mapping[tuple[str, str], int], seed: int = 0) -> Quality:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, RowMapping, Select, func, select
+from sqlalchemy import Engine, RowMapping, Select, case, func, select
 
 from contract.states import Status
 from monitoring.history.database import insert, transaction
@@ -18,6 +18,16 @@ class Version:
 
     model: str
     version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a version did within some time: its first end, how many ended, and how many of them failed."""
+
+    version: str
+    first_ms: int
+    ended: int
+    failed: int
 
 
 class Archive:
@@ -63,6 +73,28 @@ class Archive:
             )
         )
         return [_with_scores(row) for row in self._rows(asked)]
+
+    def served(self, model: str, since_ms: int) -> list[Served]:
+        """Return what each version of a model did since then, the one that came last first."""
+        failed = case((predictions.c.status == Status.FAILED, 1), else_=0)
+        first = func.min(predictions.c.at_ms).label("first_ms")
+        asked = (
+            select(
+                predictions.c.version,
+                first,
+                func.count().label("ended"),
+                func.sum(failed).label("failed"),
+            )
+            .where(
+                predictions.c.model == model,
+                predictions.c.version != "",
+                predictions.c.at_ms >= since_ms,
+                predictions.c.status.in_((Status.SUCCEEDED, Status.FAILED)),
+            )
+            .group_by(predictions.c.version)
+            .order_by(first.desc())
+        )
+        return [Served(**row) for row in self._rows(asked)]
 
     def labels_since(self, model: str, since_ms: int) -> int:
         """Return how many predictions of a model have had feedback since then."""

@@ -5,7 +5,8 @@ import pytest
 from scipy.stats import binomtest
 
 from monitoring.analysis.estimate import CALIBRATION_ROWS, estimate
-from monitoring.analysis.quality import quality, wilson
+from monitoring.analysis.intervals import wilson
+from monitoring.analysis.quality import quality
 
 
 @pytest.mark.parametrize(("hits", "total"), [(8, 10), (0, 10), (10, 10), (1, 1), (500, 1000)])
