@@ -21,6 +21,7 @@ class EventType(StrEnum):
     BATCH_COMPLETED = "batch.completed"
     ALERT_FIRED = "alert.fired"
     ALERT_RESOLVED = "alert.resolved"
+    ALERT_ACKNOWLEDGED = "alert.acknowledged"
     MODEL_REFUSED = "model.refused"
     MODEL_SERVING = "model.serving"
 

@@ -10,6 +10,9 @@ from enum import StrEnum
 #: What a stock RQ worker calls with the prediction's id. Named, not imported: the gateway never loads
 #: the worker. A test resolves it.
 PREDICT = "worker.jobs.predict"
+#: What the trainer's worker calls, with a dict; see trainer.jobs. A test resolves these too.
+TRAIN = "trainer.jobs.train"
+ROLL_BACK = "trainer.jobs.roll_back"
 #: Shown by RQ's tools in place of the arguments.
 DESCRIPTION = "prediction"
 #: The queue the trainer service works on.

@@ -30,5 +30,7 @@ OUTBOX = (
     "local keys = {" + ", ".join(f"{name} = '{value}'" for name, value in _KEYS.items()) + "}\n"
     + _lua("outbox.lua")
 )  # fmt: skip
+#: An alert is taken on: at the gateway, or at monitoring's command line.
+ACKNOWLEDGE = _lua("acknowledge.lua")
 #: Prepended to every script that can end a prediction or a batch: commit and reap (worker), cancel (gateway).
 TERMINAL = OUTBOX + _lua("terminal.lua")

@@ -3,7 +3,7 @@
 -- crash can leave one without the others. contract/outbox.lua stands before this text.
 
 -- What an end needs to know of the record.
-local KNOWN = {'status', 'attempts', 'model', 'created_at', 'started_at', 'webhook', 'deadline', 'owner', 'batch'}
+local KNOWN = {'status', 'attempts', 'model', 'created_at', 'started_at', 'webhook', 'deadline', 'owner', 'batch', 'size'}
 
 -- An absent field and an empty one are the same.
 local function given(value)
@@ -43,7 +43,7 @@ local function finish(id, now, record, known, label)
   redis.call('XADD', keys.events, 'MAXLEN', '~', keys.events_kept, '*',
     'v', '1', 'type', 'prediction.' .. status, 'id', id, 'model', known[3], 'created_at', known[4],
     'started_at', known[5] or '', 'attempts', known[2] or '0', 'completed_at', completed_at, 'owner', owner,
-    'label', label, 'webhook', (receiver or announced) and '1' or '', unpack(record))
+    'size', known[10] or '', 'batch', batch or '', 'label', label, 'webhook', (receiver or announced) and '1' or '', unpack(record))
   if given(known[7]) then redis.call('ZREM', keys.deadlines, id) end
   if batch then
     redis.call('HINCRBY', keys.batch .. batch, status, 1)

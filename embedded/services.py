@@ -83,7 +83,11 @@ def parts(settings: Settings, redis: Server, mlflow: Server, client: AsyncClient
         is_done=mlflow_server.has_champion(client, mlflow.url),
     )
     monitoring = Part(
-        spec=Spec(name=MONITORING, command=python("monitoring")),
+        spec=Spec(
+            name=MONITORING,
+            command=python("monitoring"),
+            environment={"MONITORING_DATABASE_URL": f"sqlite:///{settings.data / 'history.db'}"},
+        ),
         after=redis.needed,
         is_up=redis_server.beats(redis.url, keys.MONITORING_HEARTBEAT),
     )

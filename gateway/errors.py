@@ -7,6 +7,7 @@ GatewayError
 ├── Forbidden            403   the key lacks the scope
 ├── PredictionNotFound   404
 ├── BatchNotFound        404
+├── AlertNotFound        404
 ├── EndpointNotFound     404
 ├── DeliveryNotFound     404
 ├── EndpointDisabled     409   nothing is delivered there
@@ -123,6 +124,12 @@ class PredictionNotFound(GatewayError):
     """No prediction of that id, or it is past its retention."""
 
     status, code, title = 404, "not_found", "Not found"
+
+
+class AlertNotFound(GatewayError):
+    """No alert of that id, or a thousand others fired since."""
+
+    status, code, title = 404, "alert_not_found", "Not found"
 
 
 class Unauthenticated(GatewayError):

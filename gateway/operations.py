@@ -2,14 +2,14 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
-from gateway.access import Scope, needs
+from gateway.access import Scope, caller, needs
 from gateway.errors import NoWorker, QueueUnavailable
 from gateway.metrics import Metrics
 from gateway.problems import documented
-from gateway.schemas import AlertList, alert_object
+from gateway.schemas import AlertList, AlertObject, alert_object
 from gateway.services import services
 
 router = APIRouter()
@@ -69,3 +69,16 @@ async def alerts(request: Request, limit: Annotated[int, Query(ge=1, le=1000)] =
     """List the newest alerts, newest first."""
     found = await services(request).store.alerts(limit)
     return JSONResponse({"results": [alert_object(alert) for alert in found]})
+
+
+@router.post(
+    "/v1/alerts/{id}/ack",
+    tags=["service"],
+    response_model=AlertObject,
+    dependencies=[Depends(needs(Scope.ADMIN))],
+    responses=documented(401, 403, 404, 422, 503),
+)
+async def acknowledge(request: Request, id: Annotated[str, Path(max_length=500)]) -> Response:
+    """Take on an alert: somebody has seen it. The first to say so stays; the alert ends by itself."""
+    by = caller(request).owner or "anybody"
+    return JSONResponse(alert_object(await services(request).store.acknowledge(id, by)))

@@ -260,14 +260,18 @@ class AlertObject(BaseModel):
 
     id: str
     rule: str
+    subject: Annotated[str, Field(description="What it is about: a model, `MODEL:KEY`, a folder; or nothing")]
     severity: str
     status: Literal["firing", "resolved"]
     summary: str
-    count: int
-    threshold: int
+    count: Annotated[float, Field(description="The figure that was judged")]
+    threshold: float
     window_s: float
     fired_at: str
     resolved_at: str | None
+    acknowledged_at: str | None
+    acknowledged_by: str
+    silenced_until: Annotated[str | None, Field(description="It fired in a silence: nobody was told")]
 
 
 class AlertList(BaseModel):
@@ -287,6 +291,7 @@ def alert_object(alert: Alert) -> dict[str, Any]:
     return {
         "id": alert.id,
         "rule": alert.rule,
+        "subject": alert.subject,
         "severity": alert.severity,
         "status": "firing" if alert.resolved_at is None else "resolved",
         "summary": alert.summary,
@@ -295,4 +300,7 @@ def alert_object(alert: Alert) -> dict[str, Any]:
         "window_s": alert.window_s,
         "fired_at": rfc3339(alert.fired_at),
         "resolved_at": rfc3339(alert.resolved_at),
+        "acknowledged_at": rfc3339(alert.acknowledged_at),
+        "acknowledged_by": alert.acknowledged_by,
+        "silenced_until": rfc3339(alert.silenced_until),
     }

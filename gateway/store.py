@@ -13,10 +13,11 @@ from redis.exceptions import RedisError
 
 from contract import jobs, keys
 from contract.alerts import Alert
+from contract.events import EVENTS_KEPT
 from contract.jobs import Lane
 from contract.predictions import ESSENTIAL, Record
-from contract.scripts import TERMINAL
-from gateway.errors import PredictionExpired, PredictionNotFound, QueueUnavailable
+from contract.scripts import ACKNOWLEDGE, TERMINAL
+from gateway.errors import AlertNotFound, PredictionExpired, PredictionNotFound, QueueUnavailable
 from gateway.identifiers import made
 from gateway.listing import Cursor, Filter, Page
 
@@ -84,6 +85,7 @@ class Store:
         self._redis = redis
         cancel = files("gateway").joinpath("lua", "cancel.lua").read_text("utf-8")
         self._cancel = redis.register_script(TERMINAL + cancel)
+        self._acknowledge = redis.register_script(ACKNOWLEDGE)
 
     @or_unavailable
     async def prediction(self, id: str, owner: str) -> Record:
@@ -187,6 +189,19 @@ class Store:
         for id in ids:
             pipeline.hgetall(keys.alert(id))
         return [Alert.from_hash(fields) for fields in await pipeline.execute() if fields] if ids else []
+
+    @or_unavailable
+    async def acknowledge(self, id: str, by: str) -> Alert:
+        """Write down who has taken on an alert, unless somebody has; return it.
+
+        Raises:
+            AlertNotFound: it is not kept.
+        """
+        await self._acknowledge(keys=[keys.alert(id), keys.EVENTS], args=[by, EVENTS_KEPT])
+        fields = cast("dict[str, str]", await self._redis.hgetall(keys.alert(id)))
+        if not fields:
+            raise AlertNotFound(f"There is no alert {id!r}; the newest thousand are kept.")
+        return Alert.from_hash(fields)
 
     @or_unavailable
     async def ready_workers(self, model: str) -> int:

@@ -11,10 +11,13 @@ import redis
 from contract import keys
 from contract.alerts import Alert
 from contract.events import EVENTS_KEPT, EventType
-from contract.scripts import OUTBOX
+from contract.scripts import ACKNOWLEDGE, OUTBOX
+from monitoring import events
 
 #: Alerts kept in Redis, the newest by the time they fired.
 ALERTS_KEPT = 1_000
+#: Hash: the second (Redis clock) until which a rule, or ``RULE SUBJECT``, is silenced.
+SILENCES = "barometer:monitoring:silences"
 
 
 class AlertBook:
@@ -24,6 +27,7 @@ class AlertBook:
         self._client = client
         script = files("monitoring").joinpath("lua/record_alert.lua").read_text(encoding="utf-8")
         self._record = client.register_script(OUTBOX + script)
+        self._acknowledge = client.register_script(ACKNOWLEDGE)
 
     def record(self, alert: Alert) -> bool:
         """Write an alert that fired, or resolved if ``resolved_at`` is set; return whether it was news.
@@ -34,13 +38,18 @@ class AlertBook:
         type = EventType.ALERT_FIRED if alert.resolved_at is None else EventType.ALERT_RESOLVED
         fields = [part for pair in alert.to_hash().items() for part in pair]
         written = self._record(
-            keys=[keys.alert(alert.id), keys.ALERTS, keys.EVENTS],
+            keys=[keys.alert(alert.id), keys.ALERTS, keys.EVENTS, SILENCES],
             args=[
                 type, alert.id, repr(alert.fired_at), ALERTS_KEPT, EVENTS_KEPT, keys.alert(""),
-                keys.EVERYBODY, *fields,
+                keys.EVERYBODY, alert.rule, _place(alert.rule, alert.subject), *fields,
             ],
         )  # fmt: skip
         return bool(written)
+
+    def get(self, id: str) -> Alert | None:
+        """Return one alert, None if it is not kept."""
+        fields = cast("dict[str, str]", self._client.hgetall(keys.alert(id)))
+        return Alert.from_hash(fields) if fields else None
 
     def newest(self, count: int = ALERTS_KEPT) -> list[Alert]:
         """Return the alerts that fired last, newest first."""
@@ -49,3 +58,26 @@ class AlertBook:
             for id in ids:
                 pipe.hgetall(keys.alert(id))
             return [Alert.from_hash(fields) for fields in pipe.execute() if fields]
+
+    def acknowledge(self, id: str, by: str) -> bool | None:
+        """Write down who has taken on an alert; return whether it is the first, None for an unknown alert."""
+        done = self._acknowledge(keys=[keys.alert(id), keys.EVENTS], args=[by, EVENTS_KEPT])
+        return None if done < 0 else bool(done)
+
+    def silence(self, rule: str, subject: str, for_s: float) -> float:
+        """Tell nobody of what a rule fires, of one subject or of all (``""``); return until when."""
+        until = events.now_ms(self._client) / 1000 + for_s
+        self._client.hset(SILENCES, _place(rule, subject), f"{until:.3f}")
+        return until
+
+    def silences(self) -> dict[str, float]:
+        """Return what is silenced, and until when; those that are over are forgotten."""
+        now = events.now_ms(self._client) / 1000
+        found = cast("dict[str, str]", self._client.hgetall(SILENCES))
+        if over := [place for place, until in found.items() if float(until) <= now]:
+            self._client.hdel(SILENCES, *over)
+        return {place: float(until) for place, until in found.items() if float(until) > now}
+
+
+def _place(rule: str, subject: str) -> str:
+    return f"{rule} {subject}" if subject else rule

@@ -5,17 +5,18 @@ that cannot be read is logged by its id and skipped: one bad writer must not bli
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import cast
 
 import redis
 
 from contract import keys, labels
 from contract.alerts import Alert
-from contract.events import Event, EventType
+from contract.events import EVENTS_KEPT, Event, EventType
 from monitoring.errors import MalformedEvent
 from monitoring.refusals import Refused, Serving
 from monitoring.rule import Negative
+from monitoring.rules.rates import End
 from monitoring.window import EntryId
 
 #: Entries per call: about 2 MB, some tens of milliseconds of Redis and of Python.
@@ -59,6 +60,20 @@ def between(client: redis.Redis, after: str, until: str) -> Iterator[Event]:
             return
 
 
+def page(client: redis.Redis, after: str) -> tuple[list[Event], str]:
+    """Return up to ``BATCH`` entries behind one, and the last of them; ``after`` if there is none."""
+    batch = cast("Entries", client.xrange(keys.EVENTS, f"({after}", "+", count=BATCH))
+    readable = [event for entry, fields in batch for event in _readable(entry, fields)]
+    return readable, batch[-1][0] if batch else after
+
+
+def has_lost(client: redis.Redis, after: str) -> bool:
+    """Whether the stream has dropped entries behind this one: more happened than it holds."""
+    first = first_entry(client)
+    is_behind = first is not None and first > EntryId.parse(after)
+    return is_behind and client.xlen(keys.EVENTS) >= EVENTS_KEPT
+
+
 class Tail:
     """The entries after a cursor, as they come. ``cursor`` is the last entry whose handling has ended."""
 
@@ -96,9 +111,47 @@ def negative(event: Event) -> Negative | None:
     try:
         if event.fields["label"] != labels.NEGATIVE:
             return None
-        return Negative(EntryId.parse(event.entry), event.fields["model"])
+        return Negative(EntryId.parse(event.entry), event.fields["model"], event.fields.get("owner", ""))
     except KeyError as error:
         raise MalformedEvent(f"the field {error} is missing") from error
+
+
+def end(event: Event) -> End | None:
+    """Return the end of a prediction that an event reports, or None if it reports something else.
+
+    One that was canceled counts neither as failed nor as answered.
+
+    Raises:
+        MalformedEvent: it lacks a field, or holds it in an unreadable form.
+    """
+    if event.type not in (EventType.PREDICTION_SUCCEEDED, EventType.PREDICTION_FAILED):
+        return None
+    fields = event.fields
+    try:
+        latency_s = float(fields["completed_at"]) - float(fields["created_at"])
+        has_failed = event.type == EventType.PREDICTION_FAILED
+        at_ms = EntryId.parse(event.entry).ms
+        return End(at_ms, fields["model"], has_failed, None if fields.get("batch") else latency_s)
+    except KeyError as error:
+        raise MalformedEvent(f"the field {error} is missing") from error
+    except ValueError as error:
+        raise MalformedEvent("a time is no number") from error
+
+
+def wellformed(stream: Iterable[Event]) -> Iterator[Event]:
+    """Pass on the events that can be read; the others are logged and skipped."""
+    for event in stream:
+        try:
+            negative(event), end(event)
+        except MalformedEvent as error:
+            log_malformed(event, error)
+        else:
+            yield event
+
+
+def log_malformed(event: Event, error: MalformedEvent) -> None:
+    """Say which entry cannot be read, and nothing of what it holds."""
+    log.warning("event.malformed", extra={"entry": event.entry, "reason": str(error)})
 
 
 def told(event: Event) -> Refused | Serving | None:
@@ -120,12 +173,12 @@ def told(event: Event) -> Refused | Serving | None:
 
 
 def alert(event: Event) -> Alert | None:
-    """Return the alert that an event says was fired or resolved, or None if it reports something else.
+    """Return the alert whose life went on by an event, or None if it reports something else.
 
     Raises:
         MalformedEvent: an alert that lacks a field or holds it in another form.
     """
-    if event.type not in (EventType.ALERT_FIRED, EventType.ALERT_RESOLVED):
+    if event.type not in (EventType.ALERT_FIRED, EventType.ALERT_RESOLVED, EventType.ALERT_ACKNOWLEDGED):
         return None
     try:
         return Alert.from_hash(event.fields)

@@ -22,7 +22,12 @@ def configure(level: str) -> None:
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
             "root": {"handlers": ["stderr"], "level": level},
-            # APScheduler warns at each tick that a slow Redis delays; that Azure is away is said by us, once.
-            "loggers": {"apscheduler": {"level": "ERROR"}, "azure": {"level": "CRITICAL"}},
+            # APScheduler warns at each tick that a slow Redis delays; that Azure is away is said by us, once;
+            # Alembic says at each start what kind of database it found.
+            "loggers": {
+                "apscheduler": {"level": "ERROR"},
+                "azure": {"level": "CRITICAL"},
+                "alembic": {"level": "WARNING"},
+            },
         }
     )

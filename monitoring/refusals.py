@@ -101,6 +101,7 @@ class RefusalsRule:
             threshold=0,
             window_s=0.0,
             fired_at=refused.entry.ms / 1000,
+            subject=refused.model,
         )
         self._open[origin] = alert
         return [alert]

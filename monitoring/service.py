@@ -1,19 +1,47 @@
-"""The life of the process: one scheduled job, from the first tick to an orderly end.
+"""The life of the process: its scheduled jobs, from the first tick to an orderly end.
 
-Knows APScheduler and signals; knows nothing of what a tick does.
+Knows APScheduler, signals, and which parts there are; knows nothing of what they do.
 """
 
 import logging
 import signal
 import threading
-from datetime import UTC, datetime
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import redis
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.cron import CronTrigger
+from sqlalchemy import Engine
 
-from monitoring import events, metrics, telemetry
+from monitoring import events, metrics, notifying, telemetry
+from monitoring.analysing import Analysis, Reports
+from monitoring.errors import ConfigurationError
+from monitoring.history import database
+from monitoring.history.asking import Archive
+from monitoring.history.following import Follower
+from monitoring.history.keeping import History
+from monitoring.history.texts import Texts
 from monitoring.monitor import Monitor
+from monitoring.notifying import Notifier
+from monitoring.retraining.probation import Probation
+from monitoring.retraining.queue import Trainings
+from monitoring.retraining.round import Retraining
+from monitoring.retraining.watch import PromotionWatch
+from monitoring.sampling import Sampler
 from monitoring.settings import Settings
+from monitoring.watching import Watch
+
+#: The history is this much behind what happens.
+HISTORY_EVERY = timedelta(seconds=1)
+#: Conditions last for their hold-off before they matter.
+SAMPLE_EVERY = timedelta(seconds=5)
+NOTIFY_EVERY = timedelta(seconds=1)
+#: Looked at more often than they are made: whoever runs the analysis by hand need not wait.
+REPORTS_EVERY = timedelta(seconds=15)
+RETRAIN_EVERY = timedelta(seconds=30)
 
 log = logging.getLogger(__name__)
 
@@ -22,24 +50,53 @@ def run(settings: Settings) -> None:
     """Monitor until SIGTERM or SIGINT.
 
     Raises:
-        ConfigurationError: the connection string of Application Insights is malformed.
+        ConfigurationError: a setting cannot be used: a connection string, a database, a target of notices.
     """
     stop = threading.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop.set())
-    client = events.connect(settings.redis_url.get_secret_value())
     figures = metrics.Metrics()
     exit = telemetry.connect(settings.connection_string.get_secret_value(), settings.telemetry_dir, figures)
+    targets = notifying.targets(settings.notify.get_secret_value())
+    url = settings.database_url.get_secret_value()
+    engine = database.connect(url)
+    history = History(engine)
+    # A client each: a thread that waits for Redis, or a large answer, holds up no other.
+    clients = [events.connect(settings.redis_url.get_secret_value()) for _ in range(7)]
     if settings.metrics_port:
-        metrics.serve(figures, client, settings.metrics_port)
-    scheduler = _scheduler(Job(Monitor(client, settings.limit, settings.window, exit)), settings)
+        metrics.serve(figures, clients[6], settings.metrics_port)
+    monitor = Monitor(clients[0], settings.rules(), exit, targets)
+    texts = Texts(clients[1]) if settings.keep_text else None
+    follower = Follower(clients[1], history, settings.retention, texts)
+    sampler = Sampler(clients[2], settings.models, (*settings.folders, *_folder_of(url)))
+    scheduler = BackgroundScheduler(timezone=UTC)
+    _add(scheduler, "window", Job(monitor), settings.tick)
+    _add(scheduler, "history", unless_redis_is_away(follower), HISTORY_EVERY)
+    conditions = settings.conditions()
+    watch = Watch(clients[2], conditions.names, lambda: conditions.judge(sampler.sample()))
+    _add(scheduler, "conditions", unless_redis_is_away(watch), SAMPLE_EVERY)
+    if targets:
+        _add(scheduler, "notices", unless_redis_is_away(Notifier(clients[3], targets)), NOTIFY_EVERY)
+    analysis = Analysis()
+    if settings.analyse_every:
+        _add(scheduler, "analysis", analysis, settings.analyse_every, after=settings.analyse_every)
+        reports = _reports(settings, engine)
+        client = clients[4]
+        judge = Watch(client, reports.names, lambda: reports.findings(events.now_ms(client)))
+        _add(scheduler, "reports", unless_redis_is_away(judge), REPORTS_EVERY)
+    trainings = Trainings(settings.redis_url.get_secret_value())
+    _add_retraining(scheduler, settings, clients[5], Archive(engine), trainings)
     scheduler.start()
     stop.wait()
     log.info("monitoring.stopping")
+    analysis.stop()
     # The tick under way ends first: its alerts are then among what is flushed.
     scheduler.shutdown(wait=True)
     exit.close()
-    client.close()
+    trainings.close()
+    for client in clients:
+        client.close()
+    engine.dispose()
     log.info("monitoring.stopped")
 
 
@@ -68,17 +125,82 @@ class Job:
         self._is_ready = True
 
 
-def _scheduler(job: Job, settings: Settings) -> BackgroundScheduler:
-    scheduler = BackgroundScheduler(timezone=UTC)
+def unless_redis_is_away(step: Callable[[], object]) -> Callable[[], None]:
+    """Leave a step to its next time while Redis is away; ``Job`` has said so."""
+
+    def job() -> None:
+        with suppress(redis.RedisError):
+            step()
+
+    return job
+
+
+def _add_retraining(
+    scheduler: BackgroundScheduler,
+    settings: Settings,
+    client: redis.Redis,
+    archive: Archive,
+    trainings: Trainings,
+) -> None:
+    if settings.probation:
+        watched = Probation(settings.probation)
+        for model in settings.models:
+            watch = PromotionWatch(client, archive, trainings, model, watched)
+            _add(scheduler, f"probation {model}", unless_redis_is_away(watch.look), RETRAIN_EVERY)
+    order = settings.retrain.order()
+    if order is None:
+        return
+    retraining = Retraining(client, archive, trainings, order)
+    _add(scheduler, "retraining", unless_redis_is_away(retraining.look), RETRAIN_EVERY)
+    if settings.retrain.cron:
+        scheduler.add_job(
+            retraining.by_the_clock,
+            _cron(settings.retrain.cron),
+            id="cron",
+            misfire_grace_time=3600,
+            coalesce=True,
+        )
+
+
+def _cron(fields: str) -> CronTrigger:
+    try:
+        return CronTrigger.from_crontab(fields, timezone=UTC)
+    except ValueError as error:
+        raise ConfigurationError(
+            "MONITORING_RETRAIN__CRON is not usable: five fields, as in '0 3 * * 0'."
+        ) from error
+
+
+def _reports(settings: Settings, engine: Engine) -> Reports:
+    return Reports(
+        Archive(engine),
+        settings.live_quality.named("live_quality"),
+        settings.estimated_quality.named("estimated_quality"),
+        settings.drift.named("drift"),
+    )
+
+
+def _folder_of(database_url: str) -> list[Path]:
+    """Return the folder whose disk the history needs; none of a server's."""
+    file = database.file_of(database_url)
+    return [file.parent] if file else []
+
+
+def _add(
+    scheduler: BackgroundScheduler,
+    id: str,
+    job: Callable[[], None],
+    every: timedelta,
+    after: timedelta = timedelta(0),
+) -> None:
     scheduler.add_job(
         job,
         "interval",
-        id="window",
-        seconds=settings.tick.total_seconds(),
-        next_run_time=datetime.now(UTC),
+        id=id,
+        seconds=every.total_seconds(),
+        next_run_time=datetime.now(UTC) + after,
         # A late tick does all that the missed ones would have done: run it however late, and once.
         misfire_grace_time=None,
         coalesce=True,
         max_instances=1,
     )
-    return scheduler

@@ -27,12 +27,14 @@ def report(client: redis.Redis, settings: Settings) -> Group:
     now = events.now_ms(client)
     start = window_start(now, settings.window)
     recent = counts(negatives(events.between(client, str(start), "+")))
-    alerts = AlertBook(client).newest()
+    book = AlertBook(client)
+    alerts = book.newest()
     is_alive = client.exists(keys.MONITORING_HEARTBEAT) == 1
     return Group(
         Text(f"monitoring is {'running' if is_alive else 'not running'}"),
         _windows(recent, [alert for alert in alerts if alert.resolved_at is None], settings),
         _alerts(alerts[:ALERTS_SHOWN]),
+        *(Text(f"silent until {_time(until)}: {place}") for place, until in book.silences().items()),
     )
 
 
@@ -42,7 +44,7 @@ def _windows(recent: Mapping[str, int], open_alerts: Sequence[Alert], settings: 
     )
     for column in ("model", "count", "limit", "open alert"):
         table.add_column(column, justify="right" if column in ("count", "limit") else "left")
-    opened = {origin(alert).model: alert.id for alert in open_alerts if alert.rule == NAME}
+    opened = {origin(alert).subject: alert.id for alert in open_alerts if alert.rule == NAME}
     for model in sorted(recent.keys() | opened.keys()):
         count = recent.get(model, 0)
         style = "bold red" if count > settings.limit else ""
@@ -54,11 +56,12 @@ def _windows(recent: Mapping[str, int], open_alerts: Sequence[Alert], settings: 
 
 def _alerts(alerts: Sequence[Alert]) -> Table:
     table = Table(title=f"Last {ALERTS_SHOWN} alerts", title_justify="left")
-    for column in ("fired", "resolved", "severity", "summary"):
-        table.add_column(column)
+    for column in ("fired", "resolved", "taken on by", "severity", "summary", "id"):
+        table.add_column(column, overflow="fold")
     for alert in alerts:
         resolved = "open" if alert.resolved_at is None else _time(alert.resolved_at)
-        table.add_row(_time(alert.fired_at), resolved, alert.severity, alert.summary)
+        taken_on = alert.acknowledged_by or "-"
+        table.add_row(_time(alert.fired_at), resolved, taken_on, alert.severity, alert.summary, alert.id)
     return table
 
 

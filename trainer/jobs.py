@@ -1,4 +1,4 @@
-"""What runs on the training queue. RQ calls ``train`` by name with a dict, in a process of its own.
+"""What runs on the training queue. RQ calls each by name with a dict, in a process of its own.
 
 That makes this a process's entry, as ``__main__`` is, whoever the worker is: it reads the settings itself.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from contract.registry import DEFAULT_MODEL
+from contract.registry import CHAMPION, DEFAULT_MODEL
 from trainer import environment, manners, telling
 from trainer.errors import BadRequest
 from trainer.settings import Settings
@@ -84,3 +84,36 @@ def train(arguments: Mapping[str, Any]) -> dict[str, Any]:
         "macro_f1": outcome.evaluation.macro_f1,
         "rows": outcome.evaluation.rows,
     }
+
+
+class Return(BaseModel):
+    """Which version is to be taken back, and why."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    version: str
+    why: str
+
+
+def roll_back(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Take a version back if it is the champion; return the versions left and entered, None if it is not.
+
+    It may have been replaced since somebody found it worse, so another champion is left alone.
+
+    Raises:
+        BadRequest: the arguments are not those of ``Return``, or there is no previous version.
+        TrainerError: MLflow does not answer.
+    """
+    try:
+        wanted = Return.model_validate(arguments)
+    except ValidationError as error:
+        raise BadRequest("a rollback takes model, version and why") from error
+    environment.prepare(Settings().mlflow_tracking_uri)
+    from trainer.registry import Registry
+
+    registry = Registry(wanted.model)
+    if registry.aliases().get(CHAMPION) != wanted.version:
+        return {"model": wanted.model, "left": None, "entered": None}
+    left, entered = registry.rollback(by="monitoring", why=wanted.why)
+    return {"model": wanted.model, "left": left, "entered": entered}

@@ -59,6 +59,22 @@ def test_alerts_are_listed_newest_first(gateway: Gateway, redis_url: str) -> Non
     assert gateway.http.get("/v1/alerts", params={"limit": 0}).status_code == 422
 
 
+def test_an_alert_is_taken_on_by_the_first_who_says_so(gateway: Gateway, redis_url: str) -> None:
+    alert = Alert(
+        id="negatives-a:key_1-17-0", rule="negatives", severity="warning", summary="4", count=4, threshold=3,
+        window_s=300.0, fired_at=1.0, subject="a:key_1",
+    )  # fmt: skip
+    with Redis.from_url(redis_url, decode_responses=True) as redis:
+        redis.hset(keys.alert(alert.id), mapping=alert.to_hash())
+        redis.zadd(keys.ALERTS, {alert.id: alert.fired_at})
+        first, second = (gateway.http.post(f"/v1/alerts/{alert.id}/ack") for _ in range(2))
+        told = [fields["type"] for _, fields in redis.xrange(keys.EVENTS)]
+    assert first.json() == second.json() == gateway.http.get("/v1/alerts").json()["results"][0]
+    assert (first.json()["acknowledged_by"], first.json()["status"]) == ("anybody", "firing")
+    assert told == ["alert.acknowledged"]
+    assert gateway.http.post("/v1/alerts/unknown/ack").status_code == 404
+
+
 def test_the_documentation_comes_from_this_machine_alone(gateway: Gateway) -> None:
     assert gateway.http.get("/").headers["Location"] == "docs"
     page = gateway.http.get("/docs").text

@@ -12,6 +12,7 @@ from contract.events import EVENTS_KEPT
 from monitoring import events
 from monitoring.alerts import AlertBook
 from monitoring.monitor import CURSOR
+from monitoring.rule import By
 from monitoring.service import Job
 from tests.monitoring.stream import (
     CANARY,
@@ -39,7 +40,7 @@ def test_the_fourth_negative_within_five_minutes_fires_one_alert_at_its_own_time
     assert alert == Alert(
         id=f"negatives-sentiment-{ids[3]}", rule="negatives", severity="warning",
         summary="4 negative results of sentiment within 300 s (limit 3)",
-        count=4, threshold=3, window_s=300.0, fired_at=(at + 3) / 1000,
+        count=4, threshold=3, window_s=300.0, fired_at=(at + 3) / 1000, subject="sentiment",
     )  # fmt: skip
     assert alert_events(client) == [("alert.fired", alert.id)]
     assert client.zscore(keys.ALERTS, alert.id) == alert.fired_at
@@ -55,6 +56,42 @@ def test_three_negatives_and_many_positives_fire_nothing(client):
     assert alerts(client) == []
 
 
+def test_a_key_and_all_models_together_have_windows_if_asked_for(client):
+    at = minutes_ago(client, 1)
+    for i, (model, owner) in enumerate(
+        [("a", "key_1"), ("a", ""), ("b", "key_1"), ("a", "key_1"), ("a", "key_1")]
+    ):
+        predict(client, at + i, model=model, owner=owner)
+    predict(client, at + 9, model="a", owner="key_1")
+    monitor(client, by=(By.KEY, By.ALL)).tick()
+    assert {(alert.subject, alert.fired_at, alert.summary) for alert in alerts(client)} == {
+        ("*", (at + 3) / 1000, "4 negative results of all models within 300 s (limit 3)"),
+        ("a:key_1", (at + 9) / 1000, "4 negative results of a for key key_1 within 300 s (limit 3)"),
+    }
+
+
+def test_too_many_failures_fire_and_the_alert_goes_on_after_a_restart(client):
+    at = minutes_ago(client, 30)
+    client.set(CURSOR, f"{at}-0")
+    for minute in range(3):
+        for i in range(20):
+            fields = {"v": "1", "type": "prediction.failed", "id": f"p{minute}-{i}", "model": "sentiment",
+                      "created_at": "1.0", "completed_at": "1.5", "status": "failed"}  # fmt: skip
+            client.xadd(keys.EVENTS, fields, id=f"{at + minute * 60_000 + 1}-{i}")
+    monitor(client).tick()
+    (alert,) = alerts(client)
+    first = -(-(at + 1) // 10_000) * 10_000
+    assert (alert.rule, alert.subject, alert.count, alert.threshold) == ("error_rate", "sentiment", 1, 0.05)
+    # It has lasted for a minute; the last failures leave after five, and are gone for a minute.
+    assert alert.fired_at * 1000 == first + 60_000
+    assert alert.resolved_at * 1000 == first + 2 * 60_000 + SPAN_MS + 60_000
+    before = alert_events(client)
+    for cursor in (at, at + 65_000, at + 150_000):
+        client.set(CURSOR, f"{cursor}-0")
+        monitor(client).tick()
+    assert (alerts(client), alert_events(client)) == ([alert], before)
+
+
 def test_each_model_has_a_window_of_its_own(client):
     at = minutes_ago(client, 1)
     burst(client, at, count=3, model="sentiment")
@@ -64,7 +101,7 @@ def test_each_model_has_a_window_of_its_own(client):
 
 
 def test_other_events_are_ignored(client, caplog):
-    for type in ("prediction.failed", "prediction.canceled", "model.promoted", "alert.acknowledged"):
+    for type in ("prediction.canceled", "batch.completed", "model.promoted", "drift.detected"):
         client.xadd(keys.EVENTS, {"v": "1", "type": type})
     monitor(client).tick()
     assert not named(caplog, "event.malformed")
@@ -137,7 +174,7 @@ def test_an_alert_that_ended_while_monitoring_was_down_is_resolved(client):
     client.set(CURSOR, ids[3])
     still_open = Alert(
         id=f"negatives-sentiment-{ids[3]}", rule="negatives", severity="warning", summary="four",
-        count=4, threshold=3, window_s=300.0, fired_at=(at + 3) / 1000,
+        count=4, threshold=3, window_s=300.0, fired_at=(at + 3) / 1000, subject="sentiment",
     )  # fmt: skip
     AlertBook(client).record(still_open)
     monitor(client).tick()

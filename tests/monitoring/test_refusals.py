@@ -34,7 +34,7 @@ def test_a_refusal_is_an_alert_that_says_what_who_and_why():
     assert alert == Alert(
         id=f"model_refused-sentiment-2-{A}-5000-0", rule="model_refused", severity="warning",
         summary=f"Version 2 of sentiment must not serve: worker {A} refused it (canary)",
-        count=1, threshold=0, window_s=0.0, fired_at=5.0,
+        count=1, threshold=0, window_s=0.0, fired_at=5.0, subject="sentiment",
     )  # fmt: skip
 
 

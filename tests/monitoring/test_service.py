@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,23 +16,32 @@ import redis
 
 from contract import keys
 from monitoring.alerts import AlertBook
+from monitoring.history import database
+from monitoring.history.following import Follower
+from monitoring.history.keeping import History
 from tests.monitoring.ingestion import eventually, ingestion
-from tests.monitoring.stream import CANARY, alerts, burst, minutes_ago, monitor
+from tests.monitoring.stream import CANARY, alerts, burst, minutes_ago, monitor, predict
 
 
 def command(redis_url: str, *arguments: str, **settings: str) -> dict:
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("MONITORING_", "APPLICATIONINSIGHTS_"))}
     return {
         "args": [sys.executable, "-m", "monitoring", *arguments],
-        "env": {**clean, "REDIS_URL": redis_url, "COLUMNS": "200", **settings},
+        "env": {
+            **clean,
+            "REDIS_URL": redis_url,
+            "COLUMNS": "220",
+            **settings,
+        },
     }
 
 
 @contextmanager
 def running(redis_url: str, log: Path, **settings: str) -> Iterator[subprocess.Popen]:
     """The service, ready; killed at the end if the test has not stopped it."""
+    settings = {"MONITORING_TICK": "0.05", "MONITORING_DATABASE_URL": f"sqlite:///{log}.db", **settings}
     with log.open("w") as stderr:
-        process = subprocess.Popen(**command(redis_url, MONITORING_TICK="0.05", **settings), stderr=stderr)
+        process = subprocess.Popen(**command(redis_url, **settings), stderr=stderr)
         try:
             assert eventually(lambda: "monitoring.ready" in log.read_text()), log.read_text()
             yield process
@@ -126,14 +136,49 @@ def test_status_shows_counts_open_alerts_and_the_last_ones(client: redis.Redis, 
     ]
     assert rows[0] == ["sentiment", "7", "3", alert.id]
     assert rows[1] == ["tone", "2", "3", "-"]
-    assert rows[2][1:] == ["open", "warning", alert.summary]
-    assert rows[3] == ["1970-01-01 00:00:01.500Z", "1970-01-01 00:00:02.250Z", "warning", "over"]
+    assert rows[2][1:] == ["open", "-", "warning", alert.summary, alert.id]
+    times = ["1970-01-01 00:00:01.500Z", "1970-01-01 00:00:02.250Z"]
+    assert rows[3] == [*times, "-", "warning", "over", over.id]
+
+
+def test_an_alert_is_acknowledged_and_a_rule_silenced_from_the_command_line(client, redis_url):
+    burst(client, minutes_ago(client, 1))
+    monitor(client).tick()
+    (alert,) = alerts(client)
+    results = [run(redis_url, *asked) for asked in (
+        ["ack", alert.id, "--by", "anna"], ["ack", "unknown"],
+        ["silence", "negatives", "tone", "--minutes", "5"],
+    )]  # fmt: skip
+    assert [result.returncode for result in results] == [0, 1, 0]
+    assert results[0].stdout == "acknowledged\n"
+    assert results[1].stderr == "There is no alert 'unknown'.\n"
+    assert alerts(client)[0].acknowledged_by == "anna"
+    assert "negatives tone" in run(redis_url, "status").stdout
 
 
 def test_status_with_redis_away_is_one_sentence(tmp_path):
     result = run(f"unix://{tmp_path}/none.sock", "status")
     assert result.returncode == 1
     assert result.stderr.startswith("Redis does not answer, check REDIS_URL")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_erase_deletes_what_is_kept_of_a_prediction_or_of_a_key(client, redis_url, tmp_path):
+    at = minutes_ago(client, 1)
+    for seq, owner in enumerate(["key_1", "key_2", "key_2"]):
+        predict(client, at, seq, owner=owner)
+    history = History(database.connect(url := f"sqlite:///{tmp_path / 'history.db'}"))
+    Follower(client, history, timedelta(days=1))()
+    asked = [["--prediction", f"p{at}-0"], ["--key", "key_2"], []]
+    results = [run(redis_url, "erase", *one, MONITORING_DATABASE_URL=url) for one in asked]
+    assert [result.stdout.strip() for result in results] == ["1 rows erased", "2 rows erased", ""]
+    assert [result.returncode for result in results] == [0, 0, 2]
+
+
+def test_erase_without_its_database_is_one_sentence(redis_url):
+    result = run(redis_url, "erase", "--key", "k", MONITORING_DATABASE_URL="sqlite:////proc/none/history.db")
+    assert result.returncode == 1
+    assert result.stderr.startswith("Nothing was erased: ")
     assert len(result.stderr.splitlines()) == 1
 
 

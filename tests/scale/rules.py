@@ -42,8 +42,9 @@ def scripts(service: str) -> list[Path]:
     code = "".join(file.read_text() for file in (REPOSITORY / service).rglob("*.py"))
     names = set(re.findall(r"from contract\.scripts import (.*)", code))
     # The end of a prediction tells of it, so it stands behind the outbox.
-    shared = {"TERMINAL": ("outbox.lua", "terminal.lua"), "OUTBOX": ("outbox.lua",)}
-    used = sorted({file for name in names for file in shared[name]})
+    shared = {"TERMINAL": ("outbox.lua", "terminal.lua"), "OUTBOX": ("outbox.lua",),
+              "ACKNOWLEDGE": ("acknowledge.lua",)}  # fmt: skip
+    used = sorted({file for line in names for name in line.split(", ") for file in shared[name]})
     return own + [REPOSITORY / "contract" / file for file in used]
 
 

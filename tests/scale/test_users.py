@@ -4,7 +4,7 @@ import inspect
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,10 @@ from gateway.keyring import KEYS
 from gateway.webhooks.deliveries import LOG_PREFIX
 from gateway.webhooks.endpoints import ENDPOINT_PREFIX, ENDPOINTS_PREFIX
 from gateway.webhooks.signing import SECRET_PREFIX
+from monitoring.alerts import SILENCES, AlertBook
 from monitoring.monitor import CURSOR
+from monitoring.notices import ATTEMPTS, DUE, NoticeBook
+from monitoring.retraining.queue import Trainings
 from tests.conftest import SERVERS, server_binary
 from tests.scale.recorder import Recorder
 from tests.scale.rules import Rules, called, rules, scripts
@@ -46,14 +49,14 @@ OWNERS = {
     "QUOTA_PREFIX": {"gateway"},
     "BATCH_PREFIX": {"gateway", "worker"},
     "SUBSCRIBED_PREFIX": {"gateway", "worker", "monitoring"},
-    "JOB_PREFIX": {"gateway", "worker", "trainer", "tools"},
-    "QUEUE_PREFIX": {"gateway", "worker", "tools"},
-    "QUEUES": {"gateway", "worker", "trainer", "tools"},
+    "JOB_PREFIX": {"gateway", "worker", "monitoring", "trainer", "tools"},
+    "QUEUE_PREFIX": {"gateway", "worker", "monitoring", "tools"},
+    "QUEUES": {"gateway", "worker", "monitoring", "trainer", "tools"},
     "STARTED_PREFIX": {"worker", "tools"},
     "FINISHED_PREFIX": {"worker", "tools"},
     "FAILED_PREFIX": {"worker", "tools"},
-    "WORKER_PREFIX": {"gateway", "worker", "trainer", "tools"},
-    "WORKERS_PREFIX": {"gateway", "worker", "tools"},
+    "WORKER_PREFIX": {"gateway", "worker", "monitoring", "trainer", "tools"},
+    "WORKERS_PREFIX": {"gateway", "worker", "monitoring", "tools"},
 }  # fmt: skip
 BESIDE = {
     SECRET_PREFIX + "x": {"gateway"},
@@ -64,9 +67,18 @@ BESIDE = {
     BATCHES_PREFIX + "x": {"gateway"},
     RECEIVING: {"gateway"},
     CURSOR: {"monitoring"},
+    SILENCES: {"monitoring"},
+    DUE: {"monitoring"},
+    ATTEMPTS: {"monitoring"},
 }
-#: Sent only when the stream has lost entries that monitoring never saw.
-RARE = {"monitoring": {"xlen"}}
+#: Sent only when the stream has lost entries that monitoring never saw, when people are told of an alert,
+#: and when a training is asked for.
+RARE = {
+    "monitoring": {
+        "xlen", "hsetnx", "hdel", "zrangebyscore",
+        "info", "publish", "lpush", "rpush", "lrem", "sadd", "zremrangebyscore",
+    }
+}  # fmt: skip
 #: What nobody but the operator may send.
 DANGEROUS = (
     ("FLUSHALL",), ("KEYS", "*"), ("CONFIG", "GET", "*"), ("ACL", "LIST"), ("MONITOR",), ("SCRIPT", "FLUSH"),
@@ -129,6 +141,24 @@ def test_all_services_work_as_their_own_users_and_are_refused_nothing(told: Told
     assert told.refusals == []
     # Whose connection it was is asked after the fact, when a tool may have hung up already.
     assert told.sent.keys() >= set(SERVICES)
+
+
+def test_monitoring_may_tell_people_and_ask_for_trainings_and_rollbacks(server: Secured) -> None:
+    with closing(Trainings(server.url("monitoring"))) as trainings, server.client("monitoring") as client:
+        assert trainings.ask("m", {"data": "x"})
+        assert trainings.cancel("m")
+        for status in ("finished", "failed"):
+            server.operator.hset("rq:job:retraining-m", "status", status)
+            assert trainings.ask("m", {"data": "x"})
+        assert trainings.roll_back("m", "1", "it fails")
+        notices = NoticeBook(client)
+        notices.add(["slack-1"], "alert.fired", "a", 1.0)
+        for notice in notices.due(2.0):
+            notices.later(notice, 1.5)
+            notices.done(notice)
+        AlertBook(client).silence("latency", "", 0)
+        assert AlertBook(client).silences() == {}
+    assert server.refusals() == []
 
 
 @pytest.mark.parametrize("user", ["gateway", "worker", "monitoring"])

@@ -58,6 +58,10 @@ class WholePath:
         wait_for(lambda: self.http.get("/v1/alerts").raise_for_status().json()["results"], PATIENCE_S)
         shown = self._run("monitoring", sys.executable, "-m", "monitoring", "status")
         assert "monitoring is running" in shown
+        alert = self.http.get("/v1/alerts").json()["results"][0]["id"]
+        assert self.http.post(f"/v1/alerts/{alert}/ack").is_success
+        self._run("monitoring", sys.executable, "-m", "monitoring", "ack", alert)
+        self._run("monitoring", sys.executable, "-m", "monitoring", "silence", "latency")
 
     def train(self) -> None:
         """Run a job that ends well and one that does not; RQ's part is the same as for a training."""
@@ -93,7 +97,10 @@ def whole_path(server: Secured, mlflow: str, folder: Path) -> Iterator[WholePath
             "GATEWAY_WEBHOOK_HTTP": "true",
         },
         "worker": {"MLFLOW_TRACKING_URI": mlflow},
-        "monitoring": {"MONITORING_TICK": "0.2"},
+        "monitoring": {
+            "MONITORING_TICK": "0.2",
+            "MONITORING_DATABASE_URL": f"sqlite:///{folder / 'history.db'}",
+        },
         "trainer": {"MLFLOW_TRACKING_URI": mlflow},
     }
     ready = {"gateway": "gateway.ready", "worker": "worker.ready", "monitoring": "monitoring.ready",

@@ -10,6 +10,7 @@ import pytest
 from contract.registry import CHALLENGER, CHAMPION, GATE_REASONS_TAG, GATE_TAG, PREVIOUS
 from trainer.errors import BadRequest
 from trainer.floors import Limits
+from trainer.jobs import roll_back
 
 from .conftest import opinions, write_csv
 
@@ -231,3 +232,21 @@ def test_two_trainings_on_the_same_data_make_identical_models(model, registry, o
     texts = [text for text, _ in opinions(50, seed=5)]
     first, second = (registry.load(train(model, opinions_csv()).version) for _ in range(2))
     assert np.array_equal(first.probabilities(texts), second.probabilities(texts))
+
+
+def test_a_rollback_asked_for_as_a_job_takes_back_that_version_and_no_other(model, registry, tmp_path):
+    registry._client.create_registered_model(model)
+    made = [registry._client.create_model_version(model, tmp_path.as_uri()) for _ in range(2)]
+    versions = [one.version for one in made]
+    for version in versions:
+        registry.promote(str(version), by="test", why="test")
+    asked = {"model": model, "version": str(versions[1]), "why": "20 % fail"}
+    assert roll_back({**asked, "version": "9"}) == {"model": model, "left": None, "entered": None}
+    assert registry.aliases()[CHAMPION] == str(versions[1])
+    assert roll_back(asked) == {"model": model, "left": str(versions[1]), "entered": str(versions[0])}
+    # It no longer serves: asking again must not bring it back.
+    assert roll_back(asked)["left"] is None
+    assert registry.aliases() == {CHAMPION: str(versions[0]), PREVIOUS: str(versions[1])}
+    assert registry.trail()[-1]["why"] == "20 % fail"
+    with pytest.raises(BadRequest):
+        roll_back({"model": model})

@@ -40,7 +40,8 @@ def test_a_broken_champion_raises_one_alert_that_ends_when_the_alias_is_back(
     api = f"http://127.0.0.1:{port}"
     settings = {
         "REDIS_URL": redis_url, "MLFLOW_TRACKING_URI": mlflow.url, "WORKER_ALIAS_POLL": "PT0.1S",
-        "MONITORING_TICK": "0.1", "GATEWAY_PORT": str(port),
+        "MONITORING_TICK": "0.1", "MONITORING_DATABASE_URL": f"sqlite:///{tmp_path / 'history.db'}",
+        "GATEWAY_PORT": str(port),
     }  # fmt: skip
     with (
         service(tmp_path / "one.log", "worker", **settings) as one,

@@ -1,0 +1,142 @@
+"""Writing the history: events with their cursor in one transaction, what is too old, what is to be erased.
+
+The cursor is committed with what it stands for, so a crash repeats a batch or does not; a repeated batch
+finds its rows and changes nothing. What was erased stays so, also when its event is read afterwards.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, delete, func, select
+
+from monitoring.history.database import insert, transaction, upgrade
+from monitoring.history.rows import Row, Rows
+from monitoring.history.tables import (
+    alerts,
+    cursors,
+    erasures,
+    feedback,
+    predictions,
+    reports,
+)
+
+STREAM = "events"
+#: Rows deleted in one transaction: some ten milliseconds for which other writers wait.
+DELETED_AT_ONCE = 5_000
+
+
+class Erased(StrEnum):
+    """What an erasure names: one prediction, or all of one API key up to then."""
+
+    PREDICTION = "prediction"
+    KEY = "key"
+
+
+class History:
+    """The history in one database. Every method raises HistoryUnavailable when the database fails."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def prepare(self) -> None:
+        """Bring the tables to the newest migration."""
+        upgrade(self._engine)
+
+    def cursor(self) -> str | None:
+        """Return the last entry that is kept, or None at the very beginning."""
+        with transaction(self._engine) as connection:
+            return connection.scalar(select(cursors.c.entry).where(cursors.c.stream == STREAM))
+
+    def keep(self, rows: Rows, cursor: str) -> None:
+        """Write a batch, and that the stream has been read up to ``cursor``."""
+        with transaction(self._engine) as connection:
+            erased = _Erasures(connection)
+            _upsert(connection, predictions, erased.left(rows.predictions), _newer)
+            _upsert(connection, feedback, erased.left(rows.feedback), _newer)
+            _upsert(connection, alerts, rows.alerts, _went_on)
+            _upsert(connection, cursors, [{"stream": STREAM, "entry": cursor}], _replaced)
+
+    def erase(self, kind: Erased, subject: str, at_ms: int) -> int:
+        """Delete what is kept of one prediction, or of one key up to ``at_ms``; return how many rows."""
+        with transaction(self._engine) as connection:
+            row = {"kind": str(kind), "subject": subject, "at_ms": at_ms}
+            # Before the rows: an event of it that is being read meanwhile waits for this, then finds it.
+            _upsert(connection, erasures, [row], _replaced)
+            gone = 0
+            for table in (predictions, feedback):
+                column = table.c.id if kind is Erased.PREDICTION else table.c.owner
+                gone += connection.execute(
+                    delete(table).where(column == subject, table.c.at_ms <= at_ms)
+                ).rowcount
+            return gone
+
+    def forget(self, now_ms: int, retention: timedelta) -> int:
+        """Delete what is older than ``retention``; return how many rows. Open alerts stay."""
+        before = now_ms - retention // timedelta(milliseconds=1)
+        gone = sum(self._forget_many(table, before) for table in (predictions, feedback))
+        with transaction(self._engine) as connection:
+            # The stream holds nothing this old, so no erasure is needed any longer to keep it away.
+            for column in (alerts.c.resolved_ms, reports.c.at_ms, erasures.c.at_ms):
+                gone += connection.execute(delete(column.table).where(column < before)).rowcount
+        return gone
+
+    def _forget_many(self, table: Table, before_ms: int) -> int:
+        few = select(table.c.id).where(table.c.at_ms < before_ms).limit(DELETED_AT_ONCE)
+        gone, deleted = 0, DELETED_AT_ONCE
+        while deleted == DELETED_AT_ONCE:
+            with transaction(self._engine) as connection:
+                deleted = connection.execute(delete(table).where(table.c.id.in_(few))).rowcount
+            gone += deleted
+        return gone
+
+
+class _Erasures:
+    """What must not come back."""
+
+    def __init__(self, connection: Connection) -> None:
+        found = connection.execute(select(erasures.c.kind, erasures.c.subject, erasures.c.at_ms))
+        self._until = {(kind, subject): at_ms for kind, subject, at_ms in found}
+
+    def left(self, rows: list[Row]) -> list[Row]:
+        if not self._until:
+            return rows
+        return [row for row in rows if not self._covers(row)]
+
+    def _covers(self, row: Row) -> bool:
+        until = max(
+            self._until.get((Erased.PREDICTION, row["id"]), -1),
+            self._until.get((Erased.KEY, row["owner"]), -1),
+        )
+        return bool(row["at_ms"] <= until)
+
+
+def _upsert(connection: Connection, table: Table, rows: list[Row], change: Any) -> None:
+    """Insert rows one after the other; ``change`` says what becomes of one that is there."""
+    if rows:
+        statement = insert(connection, table)
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=list(table.primary_key), **change(table, statement.excluded)
+            ),
+            rows,
+        )
+
+
+def _replaced(table: Table, new: Any) -> dict[str, Any]:
+    return {"set_": {column.name: new[column.name] for column in table.c if not column.primary_key}}
+
+
+def _newer(table: Table, new: Any) -> dict[str, Any]:
+    """The later event wins: a prediction that an operator had run again, feedback that was corrected."""
+    change = _replaced(table, new)
+    if table is predictions:
+        # A text that is looked up again later may be forgotten in Redis by then.
+        change["set_"]["text"] = func.coalesce(new.text, table.c.text)
+    return {**change, "where": new.at_ms >= table.c.at_ms}
+
+
+def _went_on(table: Table, new: Any) -> dict[str, Any]:
+    """An alert's life only goes on: what is known of its end, or of who took it on, is never taken back."""
+    columns = ("resolved_ms", "acknowledged_ms", "acknowledged_by")
+    return {"set_": {name: func.coalesce(new[name], table.c[name]) for name in columns}}

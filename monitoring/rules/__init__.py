@@ -1,0 +1,1 @@
+"""Rules on conditions that last: an error rate, a queue's age, a drift. Pure."""
