@@ -19,7 +19,11 @@ SPANS, EVENTS, ERRORS = 2_600, 100, 10
 CLOSED_WITHIN_S = CLOSE_TIMEOUT_S + KEEP_TIMEOUT_S
 
 
-@pytest.fixture(params=FAULTS)
+#: For the exporters 500 is a 429 that names no time.
+SOME = [pytest.param(fault, marks=pytest.mark.slow) if fault == "500" else fault for fault in FAULTS]
+
+
+@pytest.fixture(params=SOME)
 def fault(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
