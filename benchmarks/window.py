@@ -7,6 +7,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -76,12 +77,17 @@ class _Heard:
             time.sleep(0.05)
 
     def _listen(self) -> None:
-        while True:
-            for _, entries in self._client.xread({keys.EVENTS: self._last}, count=10_000, block=1_000):
-                for entry, fields in entries:
-                    self._last = entry
-                    if fields["type"] == "alert.fired" and fields["rule"] == "negatives":
-                        self.at[fields["subject"]] = time.monotonic()
+        # Redis ends before this thread does.
+        with suppress(redis.ConnectionError):
+            while True:
+                self._read()
+
+    def _read(self) -> None:
+        for _, entries in self._client.xread({keys.EVENTS: self._last}, count=10_000, block=1_000):
+            for entry, fields in entries:
+                self._last = entry
+                if fields["type"] == "alert.fired" and fields["rule"] == "negatives":
+                    self.at[fields["subject"]] = time.monotonic()
 
 
 def _write(client: redis.Redis, rate: int, seconds: int) -> dict[str, float]:

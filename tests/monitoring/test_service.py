@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 import redis
+from typer.testing import CliRunner, Result
 
 from contract import keys
+from monitoring.__main__ import app
 from monitoring.alerts import AlertBook
 from monitoring.history import database
 from monitoring.history.following import Follower
@@ -53,6 +55,11 @@ def running(redis_url: str, log: Path, **settings: str) -> Iterator[subprocess.P
 def run(redis_url: str, *arguments: str, **settings: str) -> subprocess.CompletedProcess:
     call = command(redis_url, *arguments, **settings)
     return subprocess.run(**call, capture_output=True, text=True, timeout=60, check=False)
+
+
+def invoke(redis_url: str, *arguments: str, **settings: str) -> Result:
+    """The command line in this process: a start of Python is most of what a command costs."""
+    return CliRunner().invoke(app, arguments, env={"REDIS_URL": redis_url, **settings})
 
 
 def lines(log: Path) -> list[dict]:
@@ -145,15 +152,15 @@ def test_an_alert_is_acknowledged_and_a_rule_silenced_from_the_command_line(clie
     burst(client, minutes_ago(client, 1))
     monitor(client).tick()
     (alert,) = alerts(client)
-    results = [run(redis_url, *asked) for asked in (
+    results = [invoke(redis_url, *asked) for asked in (
         ["ack", alert.id, "--by", "anna"], ["ack", "unknown"],
         ["silence", "negatives", "tone", "--minutes", "5"],
     )]  # fmt: skip
-    assert [result.returncode for result in results] == [0, 1, 0]
+    assert [result.exit_code for result in results] == [0, 1, 0]
     assert results[0].stdout == "acknowledged\n"
     assert results[1].stderr == "There is no alert 'unknown'.\n"
     assert alerts(client)[0].acknowledged_by == "anna"
-    assert "negatives tone" in run(redis_url, "status").stdout
+    assert "negatives tone" in invoke(redis_url, "status", COLUMNS="220").stdout
 
 
 def test_status_with_redis_away_is_one_sentence(tmp_path):
@@ -170,14 +177,14 @@ def test_erase_deletes_what_is_kept_of_a_prediction_or_of_a_key(client, redis_ur
     history = History(database.connect(url := f"sqlite:///{tmp_path / 'history.db'}"))
     Follower(client, history, timedelta(days=1))()
     asked = [["--prediction", f"p{at}-0"], ["--key", "key_2"], []]
-    results = [run(redis_url, "erase", *one, MONITORING_DATABASE_URL=url) for one in asked]
+    results = [invoke(redis_url, "erase", *one, MONITORING_DATABASE_URL=url) for one in asked]
     assert [result.stdout.strip() for result in results] == ["1 rows erased", "2 rows erased", ""]
-    assert [result.returncode for result in results] == [0, 0, 2]
+    assert [result.exit_code for result in results] == [0, 0, 2]
 
 
 def test_erase_without_its_database_is_one_sentence(redis_url):
-    result = run(redis_url, "erase", "--key", "k", MONITORING_DATABASE_URL="sqlite:////proc/none/history.db")
-    assert result.returncode == 1
+    result = invoke(redis_url, "erase", "--key", "k", MONITORING_DATABASE_URL="sqlite:////proc/none/h.db")
+    assert result.exit_code == 1
     assert result.stderr.startswith("Nothing was erased: ")
     assert len(result.stderr.splitlines()) == 1
 

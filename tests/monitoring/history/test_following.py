@@ -155,6 +155,7 @@ def test_an_unreadable_event_is_logged_by_its_entry_and_its_neighbours_are_kept(
     assert CANARY not in repr(record.__dict__)
 
 
+@pytest.mark.slow
 def test_a_stream_that_lost_entries_meanwhile_is_reported(client, tmp_path, caplog):
     history = History(database.connect(f"sqlite:///{tmp_path / 'history.db'}"))
     predict(client, minutes_ago(client, 300))

@@ -14,6 +14,7 @@ from rq.serializers import JSONSerializer
 from contract import jobs, keys
 from contract.alerts import Alert
 from monitoring.alerts import AlertBook
+from monitoring.errors import ConfigurationError
 from monitoring.history import database
 from monitoring.history.asking import Archive
 from monitoring.history.following import Follower
@@ -24,7 +25,7 @@ from monitoring.retraining.round import Retraining
 from monitoring.retraining.triggers import Order, Wishes
 from monitoring.retraining.watch import PromotionWatch
 from tests.monitoring.stream import minutes_ago, predict
-from tests.monitoring.test_service import run
+from tests.monitoring.test_service import invoke
 
 ORDER = Order("sentiment", {"data": "/srv/reviews.csv"}, Wishes(True, 10, timedelta(days=1)))
 
@@ -162,9 +163,8 @@ def test_a_version_that_fails_after_its_promotion_is_taken_back_once(
 def test_retrain_by_hand_asks_once_and_can_be_canceled(redis_url, tmp_path):
     settings = {"MONITORING_DATABASE_URL": f"sqlite:///{tmp_path / 'history.db'}",
                 "MONITORING_RETRAIN__DATA": "/srv/reviews.csv"}  # fmt: skip
-    said = [run(redis_url, "retrain", *options, **settings) for options in ([], [], ["--cancel"])]
+    said = [invoke(redis_url, "retrain", *options, **settings) for options in ([], [], ["--cancel"])]
     assert [one.stdout.strip() for one in said] == [
         "asked for: job retraining-sentiment", "a training is under way already", "canceled",
     ]  # fmt: skip
-    without = run(redis_url, "retrain")
-    assert (without.returncode, without.stderr[:24]) == (2, "MONITORING_RETRAIN__DATA")
+    assert isinstance(invoke(redis_url, "retrain").exception, ConfigurationError)
