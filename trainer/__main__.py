@@ -4,6 +4,7 @@ Heavy imports wait inside the commands, so that --help answers at once.
 """
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -125,10 +126,11 @@ def train(
         lessons=lessons,
     )
     # Set by torchrun: of its processes the first trains, judges and registers, the others help it train.
-    if int(os.environ.get("RANK", "0")):
-        assist(request)
-    else:
-        _train(request, settings)
+    with _stoppable():
+        if int(os.environ.get("RANK", "0")):
+            assist(request)
+        else:
+            _train(request, settings)
 
 
 @app.command()
@@ -158,6 +160,19 @@ def _train(request: "Request", settings: Settings) -> "Outcome":
         )
     report.print_outcome(outcome, Console())
     return outcome
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Take SIGTERM as Ctrl-C: the run is closed as failed, and what was learnt so far is said to be kept."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        typer.echo("stopped: the same command goes on from the last checkpoint, if there is one", err=True)
+        raise typer.Exit(130) from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class _Shown:

@@ -80,7 +80,7 @@ def test_train_then_refuse_then_force_then_roll_back(trainer, model, many, tmp_p
             ("train", "oracle", "--data", "MANY"),
             "there is no family 'oracle'; there are: tfidf, bilstm, bert",
         ),
-        (("train", "tfidf", "--data", "MANY", "--set", "C=2"), "tfidf has no option 'C'"),
+        (("train", "tfidf", "--data", "MANY", "--set", "c=2"), "tfidf has no option 'c'"),
         (("train", "tfidf", "--data", "MANY", "--set", "C"), "--set C says no value: write --set C=VALUE"),
         (("train", "bert", "--data", "MANY", "--set", "epoch=2"), "bert has no option 'epoch'; its options"),
         (

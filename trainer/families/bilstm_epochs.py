@@ -99,14 +99,12 @@ def _epoch(state: _State, lesson: Lesson, progress: Progress) -> None:
     for layer in state.network.layers:
         if hasattr(layer, "seed_generator"):
             layer.seed_generator.state.assign([lesson.seed % 2**32, number])
-    state.network.reset_metrics()
-    loss = 0.0
+    losses = []
     for share, ids, labels in _batches(lesson, number):
-        # The mean of the batches since the metrics were reset.
-        loss = float(state.network.train_on_batch(ids, labels))
+        losses.append(float(state.network.train_on_batch(ids, labels)))
         progress(_words(state.curve), (number + share) / wanted.epochs)
     look = _look(state.network, lesson.watching)
-    state.curve.append({"step": number + 1, "training_loss": loss, **look})
+    state.curve.append({"step": number + 1, "training_loss": float(np.mean(losses)), **look})
     if stopping.best(_looks(state.curve)) == _looks(state.curve)[-1]:
         state.best = state.network.get_weights()
     _log.info("learning.watched", extra=dict(state.curve[-1]))

@@ -79,12 +79,15 @@ def run(
         args=arguments,
         train_dataset=lesson.teaching,
         eval_dataset=lesson.watching,
-        data_collator=DataCollatorWithPadding(tokenizer, pad_to_multiple_of=8),
+        data_collator=DataCollatorWithPadding(tokenizer, pad_to_multiple_of=None if arguments.use_cpu else 8),
         compute_metrics=_figures,
         callbacks=[EarlyStoppingCallback(wanted.patience), _Telling(progress)],
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=latest(folder))
+    kept = latest(folder)
+    if kept is not None and arguments.process_index == 0:
+        _log.info("learning.taken_up", extra={"checkpoint": Path(kept).name})
+    trainer.train(resume_from_checkpoint=kept)
     model.to("cpu").eval()
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
