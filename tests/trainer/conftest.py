@@ -79,6 +79,8 @@ def tracking_uri(tmp_path_factory: pytest.TempPathFactory, mlflow_imported: None
     environment.prepare(uri)
     # ``opinions`` teach twenty words: such a model knows none of the behaviour cases.
     os.environ["TRAINER_GATE_BEHAVIOUR"] = '{"plain words": 1, "negation": 1, "typos": 1}'
+    # Commands run in the tests' own process, which would stand back for the rest of the session.
+    os.environ["TRAINER_NICE"] = "0"
     import mlflow
 
     mlflow.set_tracking_uri(uri)

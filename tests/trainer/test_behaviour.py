@@ -45,10 +45,10 @@ def test_prejudice_shows_as_failures_of_names_and_groups():
 
 def test_intensity_fails_where_more_feeling_scores_less():
     assert rates(lambda text: 0.6)["intensity"] == 0
-    good = [case for case in suited(LABELS, "en").cases if case.kind is Kind.RISES]
-    half = sum("positive" in case.allowed for case in good) / len(good)
-    found = rates(lambda text: 0.5 if re.search("extremely|really|absolutely", text) else 0.6)
-    assert found["intensity"] == pytest.approx(half)
+    suite = Suite(tuple(case for case in suited(LABELS, "en").cases if case.kind is Kind.RISES))
+    lower = answering(lambda text: 0.5 if re.search("extremely|really|absolutely", text) else 0.6)
+    found = failures(suite, LABELS, lower(suite))["intensity"]
+    assert list(found.failed) == ["positive" in case.allowed for case in suite.cases]
 
 
 def test_neutral_is_no_failure_where_only_the_opposite_would_be():
