@@ -14,18 +14,19 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from monitoring import events, metrics, telemetry
 from monitoring.monitor import Monitor
 from monitoring.settings import Settings
+from telemetry import supervisor
 
 log = logging.getLogger(__name__)
 
 
 def run(settings: Settings) -> None:
-    """Monitor until SIGTERM or SIGINT.
+    """Monitor until SIGTERM, SIGINT or SIGHUP (after which a supervisor starts it with new settings).
 
     Raises:
         ConfigurationError: the connection string of Application Insights is malformed.
     """
     stop = threading.Event()
-    for signum in (signal.SIGTERM, signal.SIGINT):
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(signum, lambda *_: stop.set())
     client = events.connect(settings.redis_url.get_secret_value())
     figures = metrics.Metrics()
@@ -35,6 +36,7 @@ def run(settings: Settings) -> None:
     scheduler = _scheduler(Job(Monitor(client, settings.limit, settings.window, exit)), settings)
     scheduler.start()
     stop.wait()
+    supervisor.notify("STOPPING=1")
     log.info("monitoring.stopping")
     # The tick under way ends first: its alerts are then among what is flushed.
     scheduler.shutdown(wait=True)
@@ -50,9 +52,11 @@ class Job:
         self._monitor = monitor
         self._is_ready = False
         self._is_away = False
+        self._watchdog = supervisor.Watchdog()
 
     def __call__(self) -> None:
         """Tick once; with Redis away, leave it to the next time."""
+        self._watchdog.feed()
         try:
             self._monitor.tick()
         except redis.RedisError as error:
@@ -65,6 +69,7 @@ class Job:
         self._is_away = False
         if not self._is_ready:
             log.info("monitoring.ready")
+            supervisor.notify("READY=1")
         self._is_ready = True
 
 

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from monitoring.errors import ConfigurationError
+from telemetry import supervisor
 
 
 def _from_seconds(value: object) -> object:
@@ -62,13 +63,13 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """Read the environment.
+    """Read the environment, and the credentials that the supervisor hands over.
 
     Raises:
         ConfigurationError: a setting is malformed. Its value is not shown: it may hold a password.
     """
     try:
-        return Settings()
+        return Settings(**supervisor.credentials())
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         name = str(first["loc"][0])

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from contract.registry import CHAMPION, DEFAULT_MODEL
+from telemetry import supervisor
 from trainer import environment
 from trainer.errors import BadRequest, PromotionRefused, TrainerError
 from trainer.logging import configure
@@ -67,7 +68,7 @@ DataFile = Annotated[Path, typer.Argument(help="Labelled texts: .csv, .tsv, .jso
 def prepare(context: typer.Context) -> None:
     """Train, judge and promote the models that Barometer serves."""
     try:
-        settings = Settings()
+        settings = Settings(**supervisor.credentials())
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
         typer.echo(f"the settings are wrong: {wrong}", err=True)

@@ -13,6 +13,7 @@ from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 
 from contract.jobs import TRAINING_QUEUE
+from telemetry import supervisor
 from trainer.errors import QueueUnavailable
 
 _log = logging.getLogger(__name__)
@@ -34,4 +35,5 @@ def run(redis_url: str, *, burst: bool = False) -> None:
         queue = Queue(TRAINING_QUEUE, connection=connection, serializer=JSONSerializer)
         worker = Worker([queue], connection=connection, serializer=JSONSerializer)
         _log.info("trainer.waiting", extra={"queue": TRAINING_QUEUE})
+        supervisor.notify("READY=1")
         worker.work(burst=burst)
