@@ -81,7 +81,8 @@ class Host:
         words = f"{enter}; exec ip netns exec {self.name} {inside} {become}"
         with (self.folder / "console").open("ab") as console:
             self._process = subprocess.Popen(["bash", "-c", words], stdout=console, stderr=console)
-        end = time.monotonic() + 30
+        # It is up when all that starts at boot has started: a model is loaded by then.
+        end = time.monotonic() + 120
         while self.run("systemctl is-system-running", check=False) not in ("running", "degraded"):
             assert time.monotonic() < end, (self.folder / "console").read_text()[-3000:]
             time.sleep(0.1)

@@ -83,7 +83,7 @@ class Timeline:
 
         figure, (above, below) = plt.subplots(2, 1, sharex=True, figsize=(9, 4.5), height_ratios=(3, 1))
         sent, took = [r["sent"] for r in self.predictions], [r["ms"] for r in self.predictions]
-        above.scatter(sent, took, s=4, alpha=0.4)
+        above.scatter(sent, took, s=4, alpha=0.4, rasterized=True)
         above.set_yscale("log")
         above.set_ylabel("answered after (ms)")
         above.set_title(f"{len(self.predictions)} predictions, {len(self.failures)} failed")
@@ -92,16 +92,16 @@ class Timeline:
             rows = [row for row in self.seen if row["release"] == release]
             places = [units.index(row["unit"]) for row in rows]
             moments = [row["at"] for row in rows]
-            below.scatter(moments, places, s=14, marker="s", color=colour, label=release)
+            below.scatter(moments, places, s=14, marker="s", color=colour, label=release, rasterized=True)
         below.set_yticks(range(len(units)), [unit.removeprefix("barometer-") for unit in units])
         below.set_ylim(-0.6, len(units) - 0.4)
         below.set_xlabel("seconds")
-        below.legend(loc="lower left", fontsize="small")
+        below.legend(loc="lower left", bbox_to_anchor=(0, -1.05), ncols=2, frameon=False, fontsize="small")
         below.set_xlim(0, max(sent))
         for axes in (above, below):
             axes.axvspan(*self.deployed, color="#1f77b4", alpha=0.06)
         figure.tight_layout()
-        figure.savefig(file, metadata={"Date": None})
+        figure.savefig(file, metadata={"Date": None}, dpi=150)
 
 
 def _now(host: Host) -> float:
