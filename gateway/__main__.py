@@ -1,5 +1,8 @@
 """``python -m gateway``: HTTP in, webhooks out."""
 
+import contextlib
+import signal
+import socket
 import sys
 
 import typer
@@ -7,6 +10,7 @@ import typer
 from gateway import commands
 from gateway.logging import configure
 from gateway.settings import Settings
+from telemetry import supervisor
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
 app.add_typer(commands.keys, name="keys")
@@ -16,7 +20,8 @@ app.add_typer(commands.keys, name="keys")
 def run(context: typer.Context) -> None:
     """Accept predictions over HTTP, put them into the queue, answer when they have ended, deliver webhooks.
 
-    Without a command it serves, until SIGTERM; that lets requests in hand finish.
+    Without a command it serves, until SIGTERM; that lets requests in hand finish. SIGHUP does the same:
+    a supervisor starts it anew, with new settings, and holds the socket meanwhile.
 
     Settings come from the environment:
 
@@ -48,9 +53,14 @@ def run(context: typer.Context) -> None:
         return
     settings = commands.settings_or_exit()
     configure(settings.log_level)
+    listener = supervisor.inherited_socket()
+    if listener is not None and listener.family in (socket.AF_INET, socket.AF_INET6):
+        # What is bound decides who can reach it, whatever the settings say.
+        host, port = listener.getsockname()[:2]
+        settings = settings.model_copy(update={"host": host, "port": port})
     if not settings.is_loopback:
         _check_keys(settings)
-    _serve(settings)
+    _serve(settings, listener)
 
 
 def _check_keys(settings: Settings) -> None:
@@ -68,11 +78,12 @@ def _check_keys(settings: Settings) -> None:
     raise typer.Exit(2)
 
 
-def _serve(settings: Settings) -> None:
+def _serve(settings: Settings, listener: socket.socket | None) -> None:
     from functools import partial
     from typing import Any, cast
 
     import uvicorn
+    from uvicorn.config import STARTUP_FAILURE
 
     from gateway.app import served
     from gateway.connections import Connection, Patience, room
@@ -84,7 +95,8 @@ def _serve(settings: Settings) -> None:
         print(f"gateway: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
     patience = Patience(settings.head_patience.total_seconds(), room(settings.connections))
-    uvicorn.run(
+    watchdog = supervisor.Watchdog()
+    config = uvicorn.Config(
         application,
         host=settings.host,
         port=settings.port,
@@ -95,7 +107,30 @@ def _serve(settings: Settings) -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=10,
+        # On the event loop: a gateway that answers nobody does not come by.
+        timeout_notify=1,
+        callback_notify=partial(_well, watchdog),
     )
+    server = uvicorn.Server(config)
+    signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run([listener] if listener else None)
+    if not server.started:
+        raise typer.Exit(STARTUP_FAILURE)
+
+
+async def _well(watchdog: supervisor.Watchdog) -> None:
+    supervisor.notify("READY=1")
+    watchdog.feed()
+
+
+@app.command()
+def check() -> None:
+    """Read the settings and say whether they can be used; before a reload.
+
+    Example: `python -m gateway check`
+    """
+    commands.settings_or_exit()
 
 
 if __name__ == "__main__":

@@ -57,6 +57,8 @@ log = logging.getLogger(__name__)
 
 #: A canceled task ends within milliseconds; one that still runs after this has not heard it.
 CANCEL_AGAIN_S = 0.2
+#: How long those who wait for a prediction may go on when the gateway stops; then it is a 202 for them.
+PARTING_S = 5.0
 
 _DESCRIPTION = """
 Reads text and says what it is. Send a text, get a label, its score and the scores of all labels; by poll,
@@ -107,7 +109,12 @@ def create_app(settings: Settings, traces: "Exit | None" = None) -> FastAPI:
         for task in tasks:
             task.add_done_callback(_end)
         log.info("gateway.ready", extra={"url": settings.base_url})
-        with told_to_stop(streams.stop):
+
+        def part() -> None:
+            streams.stop()
+            asyncio.get_running_loop().call_later(PARTING_S, waiters.release)
+
+        with told_to_stop(part):
             yield
         await _canceled(tasks)
         await sender.close()

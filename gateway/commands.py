@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from gateway.access import Scope
 from gateway.settings import Settings
+from telemetry import supervisor
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -27,7 +28,7 @@ _DEFAULT = [Scope.PREDICT, Scope.READ, Scope.FEEDBACK]
 def settings_or_exit() -> Settings:
     """Return the settings of the environment, or end the process with a sentence for each that is wrong."""
     try:
-        return Settings()
+        return Settings(**supervisor.credentials())
     except ValidationError as error:
         for problem in error.errors():
             print(f"gateway: {problem['loc'][0]}: {problem['msg']}", file=sys.stderr)

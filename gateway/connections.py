@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 HEAD_LIMIT = 2**16
 #: How long a client may leave a full buffer unread, in seconds.
 UNREAD_S = 60.0
+#: How long a stopping gateway answers on connections that were idle, in seconds: a request may be on its way.
+LEAVING_S = 1.0
 #: File descriptors for Redis, webhooks, logs and Python itself.
 _OTHER_FILES = 200
 
@@ -64,6 +66,8 @@ class Connection(HttpToolsProtocol):
         self._has_come = False
         #: Bytes of a head that is not complete; None between heads.
         self._head: int | None = None
+        #: The next answer is the last one.
+        self._is_leaving = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for a request, or refuse one connection too many."""
@@ -98,6 +102,8 @@ class Connection(HttpToolsProtocol):
         """Count the head no further."""
         self._head = None
         super().on_headers_complete()
+        if self._is_leaving:
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         """Leave the rest of the body to whoever reads it; nobody does once it is answered."""
@@ -125,6 +131,25 @@ class Connection(HttpToolsProtocol):
         if self._unread is not None:
             self._unread.cancel()
             self._unread = None
+
+    def shutdown(self) -> None:
+        """End after the answer in hand; where there is none, give a request that is on its way a moment.
+
+        Hung up at once, a client that has just sent on a kept connection sees a reset and not an answer.
+        """
+        self._is_leaving = True
+        if self._is_idle():
+            self.loop.call_later(LEAVING_S, self._leave)
+        else:
+            super().shutdown()
+
+    def _leave(self) -> None:
+        # A head that has begun to come has its own patience.
+        if self._is_idle() and self._head is None:
+            self.transport.close()
+
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is not HTTP as every other error is answered."""

@@ -27,7 +27,7 @@ def configure(level: str) -> None:
                     "timestamp": "time",
                 }
             },
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+            "handlers": {"stderr": {"class": "telemetry.journal.Handler", "formatter": "json"}},
             # uvicorn's start and stop are said by us, and so are exporters whose endpoint is away.
             "loggers": {
                 "uvicorn.error": {"level": "WARNING"},

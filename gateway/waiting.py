@@ -58,6 +58,12 @@ class Waiters:
             if not futures and self._futures.get(id) is futures:
                 del self._futures[id]
 
+    def release(self) -> None:
+        """Let everybody go with what there is: the gateway stops, and a preference is no promise."""
+        for futures in self._futures.values():
+            for future in futures:
+                _give_up(future)
+
     @staticmethod
     async def end(future: "asyncio.Future[Event | None]", patience: timedelta) -> Event | None:
         """Wait for the event of a future from :meth:`waiting`; None when it did not come in time."""

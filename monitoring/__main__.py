@@ -42,6 +42,14 @@ def run(context: typer.Context) -> None:
 
 
 @app.command()
+def check() -> None:
+    """Read the settings and say whether they can be used; before a reload."""
+    from monitoring import settings
+
+    settings.load()
+
+
+@app.command()
 def status() -> None:
     """Print the counts now, the open alerts and the last ten."""
     import redis

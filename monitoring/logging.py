@@ -20,7 +20,7 @@ def configure(level: str) -> None:
                     "timestamp": "time",
                 }
             },
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+            "handlers": {"stderr": {"class": "telemetry.journal.Handler", "formatter": "json"}},
             "root": {"handlers": ["stderr"], "level": level},
             # APScheduler warns at each tick that a slow Redis delays; that Azure is away is said by us, once;
             # Alembic says at each start what kind of database it found.

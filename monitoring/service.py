@@ -33,6 +33,7 @@ from monitoring.retraining.watch import PromotionWatch
 from monitoring.sampling import Sampler
 from monitoring.settings import Settings
 from monitoring.watching import Watch
+from telemetry import supervisor
 
 #: The history is this much behind what happens.
 HISTORY_EVERY = timedelta(seconds=1)
@@ -47,13 +48,13 @@ log = logging.getLogger(__name__)
 
 
 def run(settings: Settings) -> None:
-    """Monitor until SIGTERM or SIGINT.
+    """Monitor until SIGTERM, SIGINT or SIGHUP (after which a supervisor starts it with new settings).
 
     Raises:
         ConfigurationError: a setting cannot be used: a connection string, a database, a target of notices.
     """
     stop = threading.Event()
-    for signum in (signal.SIGTERM, signal.SIGINT):
+    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(signum, lambda *_: stop.set())
     figures = metrics.Metrics()
     exit = telemetry.connect(settings.connection_string.get_secret_value(), settings.telemetry_dir, figures)
@@ -88,6 +89,7 @@ def run(settings: Settings) -> None:
     _add_retraining(scheduler, settings, clients[5], Archive(engine), trainings)
     scheduler.start()
     stop.wait()
+    supervisor.notify("STOPPING=1")
     log.info("monitoring.stopping")
     analysis.stop()
     # The tick under way ends first: its alerts are then among what is flushed.
@@ -107,9 +109,11 @@ class Job:
         self._monitor = monitor
         self._is_ready = False
         self._is_away = False
+        self._watchdog = supervisor.Watchdog()
 
     def __call__(self) -> None:
         """Tick once; with Redis away, leave it to the next time."""
+        self._watchdog.feed()
         try:
             self._monitor.tick()
         except redis.RedisError as error:
@@ -122,6 +126,7 @@ class Job:
         self._is_away = False
         if not self._is_ready:
             log.info("monitoring.ready")
+            supervisor.notify("READY=1")
         self._is_ready = True
 
 

@@ -23,6 +23,7 @@ from monitoring.retraining.triggers import Order, Wishes
 from monitoring.rule import By
 from monitoring.rules.conditions import Conditions
 from monitoring.rules.rule import Rule, Severity
+from telemetry import supervisor
 
 
 def _from_seconds(value: object) -> object:
@@ -186,13 +187,13 @@ class Settings(BaseSettings):
 
 
 def load() -> Settings:
-    """Read the environment.
+    """Read the environment, and the credentials that the supervisor hands over.
 
     Raises:
         ConfigurationError: a setting is malformed. Its value is not shown: it may hold a password.
     """
     try:
-        return Settings()
+        return Settings(**supervisor.credentials())
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         name = str(first["loc"][0])

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from contract.registry import CHAMPION, DEFAULT_MODEL
+from telemetry import supervisor
 from trainer import environment, manners
 from trainer.commands import comparing, data, judging, operating
 from trainer.commands.options import Labels, Lessons, Model, Texts, pairs, registry_of
@@ -73,7 +74,7 @@ for group in (data, judging, comparing, operating):
 def prepare(context: typer.Context) -> None:
     """Train, judge and promote the models that Barometer serves."""
     try:
-        settings = Settings()
+        settings = Settings(**supervisor.credentials())
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, part['loc']))}: {part['msg']}" for part in error.errors())
         typer.echo(f"the settings are wrong: {wrong}", err=True)

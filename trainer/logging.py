@@ -18,7 +18,7 @@ def configure(level: str) -> None:
                     "rename_fields": {"levelname": "level", "name": "logger", "message": "event"},
                 }
             },
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+            "handlers": {"stderr": {"class": "telemetry.journal.Handler", "formatter": "json"}},
             "root": {"level": "WARNING", "handlers": ["stderr"]},
             "loggers": {
                 "trainer": {"level": level},

@@ -15,6 +15,7 @@ from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 
 from contract.jobs import TRAINING_QUEUE
+from telemetry import supervisor
 from trainer.errors import BadRequest, QueueUnavailable
 from trainer.jobs import TRAIN, Arguments
 
@@ -32,6 +33,7 @@ def run(redis_url: str, *, burst: bool = False) -> None:
     with _queue(redis_url) as queue:
         worker = Worker([queue], connection=queue.connection, serializer=JSONSerializer)
         _log.info("trainer.waiting", extra={"queue": TRAINING_QUEUE})
+        supervisor.notify("READY=1")
         worker.work(burst=burst)
 
 

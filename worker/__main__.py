@@ -5,6 +5,7 @@ import sys
 import typer
 from pydantic import ValidationError
 
+from telemetry import supervisor
 from worker.logging import configure
 from worker.settings import Settings
 
@@ -20,6 +21,8 @@ def run(context: typer.Context) -> None:
     - `REDIS_URL` (redis://127.0.0.1:6379/0; also rediss:// and unix://)
     - `MLFLOW_TRACKING_URI` (http://127.0.0.1:5000)
     - `WORKER_MODEL` (sentiment), the registered model, and so the queues
+    - `WORKER_INSTANCE` (none): `sentiment-2` or `sentiment-cuda0` names model and device, as systemd's units
+      do
     - `WORKER_BATCH_SIZE` (64 texts), `WORKER_BATCH_TOKENS` (16384), `WORKER_BATCH_DURATION` (PT0.5S): what
       bounds a batch; `WORKER_PATIENCE` (PT0S): how long one that is not full waits for company
     - `WORKER_DEVICE` (auto; cpu, cuda, cuda:1), `WORKER_THREADS` (0, all cores)
@@ -77,7 +80,7 @@ def status() -> None:
 
 def _settings() -> Settings:
     try:
-        return Settings()
+        return Settings(**supervisor.credentials())
     except ValidationError as error:
         for problem in error.errors():
             print(f"worker: {problem['loc'][0]}: {problem['msg']}", file=sys.stderr)

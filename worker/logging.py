@@ -30,7 +30,7 @@ def configure(level: str) -> None:
                     "timestamp": "time",
                 }
             },
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+            "handlers": {"stderr": {"class": "telemetry.journal.Handler", "formatter": "json"}},
             # What they say of retries is said by us, once and shorter.
             "loggers": {
                 "urllib3.connectionpool": {"level": "ERROR"},

@@ -11,6 +11,7 @@ from redis import Redis
 
 import telemetry
 from contract import jobs
+from telemetry import supervisor
 from worker import announcing, threads
 from worker.announcing import Announcer
 from worker.champion import Champion
@@ -84,7 +85,9 @@ def run(settings: Settings) -> None:
     heartbeat.start()
     loop = Loop(queue, heartbeat, champion.current, settings.limits, signals.stop, metrics)
     log.info("worker.ready", extra={"model": settings.model, "worker": registration.name})
+    supervisor.notify("READY=1")
     _attend(loop, signals, champion)
+    supervisor.notify("STOPPING=1")
     # After the last commit: a lease must be kept until its result is written.
     heartbeat.stop()
     if traces and not signals.hurry.is_set():
@@ -104,7 +107,9 @@ def _attend(loop: Loop, signals: Signals, champion: Champion) -> None:
     """
     working: Future[None] = Future()
     threading.Thread(target=_run, args=(loop, working), name="loop", daemon=True).start()
+    watchdog = supervisor.Watchdog()
     while not working.done():
+        watchdog.feed()
         wait([working], timeout=ATTENTION_S)
         if signals.reload.is_set():
             signals.reload.clear()

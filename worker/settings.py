@@ -3,13 +3,14 @@
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contract.registry import DEFAULT_MODEL
 from worker.batching import Limits
+from worker.instance import parse
 
 
 def _cache() -> Path:
@@ -26,6 +27,9 @@ class Settings(BaseSettings):
     mlflow_tracking_uri: Annotated[str, Field(validation_alias="MLFLOW_TRACKING_URI")] = (
         "http://127.0.0.1:5000"
     )
+    #: The name of the unit's instance, ``sentiment-2`` or ``sentiment-cuda0``: it gives ``model`` and
+    #: ``device`` where they are not set.
+    instance: str = ""
     #: The registered model this worker holds, and so the queue it works on.
     model: str = DEFAULT_MODEL
     #: The most predictions in one batch.
@@ -54,6 +58,22 @@ class Settings(BaseSettings):
         SecretStr, Field(validation_alias="APPLICATIONINSIGHTS_CONNECTION_STRING")
     ] = SecretStr("")
     otlp_endpoint: Annotated[str, Field(validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")] = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named_by_instance(cls, values: dict[str, Any]) -> dict[str, Any]:
+        try:
+            named = parse(values["instance"])
+        except (KeyError, ValueError):
+            return values  # there is none, or the field's own validator says what is wrong with it
+        return {"model": named.model, "device": named.device} | values
+
+    @field_validator("instance")
+    @classmethod
+    def _is_instance(cls, value: str) -> str:
+        if value:
+            parse(value)
+        return value
 
     @field_validator("otlp_endpoint")
     @classmethod
