@@ -37,6 +37,7 @@ def command(tmp_path, tracking_uri, base):
             "MLFLOW_TRACKING_URI": tracking_uri,
             "TRAINER_CHECKPOINTS": str(tmp_path / "checkpoints"),
             "TRAINER_THREADS": "1",
+            "TRAINER_NICE": "0",
         }
 
     return make
