@@ -102,7 +102,7 @@ def test_two_processes_train_one_transformer_together(command, tmp_path, trackin
     arguments, environment = command("bert", model)
     torchrun = shutil.which("torchrun", path=str(Path(sys.executable).parent))
     done = subprocess.run(
-        [torchrun, "--nproc-per-node", "2", "--master-port", "0", *arguments],
+        [torchrun, "--nproc-per-node", "2", "--standalone", *arguments],
         env=environment, capture_output=True, text=True, check=False, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
