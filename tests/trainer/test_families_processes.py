@@ -111,8 +111,7 @@ def test_two_processes_train_one_transformer_together(command, tmp_path, trackin
     assert runs[0].data.metrics["accuracy"] > 0.9
     # Each step took a batch on either process: half as many steps as one alone would need.
     taught = int(runs[0].data.params["rows.training"]) * 0.9
-    steps = max(
-        m.step for m in mlflow.MlflowClient().get_metric_history(runs[0].info.run_id, "learning.epoch")
-    )
-    assert steps == pytest.approx(taught / 16 / 2 * 8, rel=0.1)
+    history = mlflow.MlflowClient().get_metric_history(runs[0].info.run_id, "learning.epoch")
+    an_epoch = min(look.step for look in history)
+    assert an_epoch == pytest.approx(taught / 16 / 2, rel=0.05)
     assert "version 1 is the champion now" in done.stdout
