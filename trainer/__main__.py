@@ -37,7 +37,7 @@ python -m trainer train tfidf --data reviews.csv --text-column review --label-co
 
 python -m trainer train bert --data reviews.csv --set base=models/minilm --set epochs=2
 
-torchrun --nproc-per-node 2 -m trainer train bert --data reviews.csv
+torchrun --standalone --nproc-per-node 2 -m trainer train bert --data reviews.csv
 
 python -m trainer compare reviews.csv --family tfidf --family bert --optimise f1 --max-p99 20ms
 

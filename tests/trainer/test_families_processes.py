@@ -37,6 +37,7 @@ def command(tmp_path, tracking_uri, base):
             "MLFLOW_TRACKING_URI": tracking_uri,
             "TRAINER_CHECKPOINTS": str(tmp_path / "checkpoints"),
             "TRAINER_THREADS": "1",
+            "TRAINER_NICE": "0",
         }
 
     return make
@@ -81,7 +82,7 @@ def test_a_training_stopped_after_a_checkpoint_ends_when_asked_for_again(
     )
     assert again.returncode == 0, again.stderr[-3000:]
     assert '"event": "learning.taken_up"' in again.stderr
-    assert "version 1 is the champion now" in again.stdout
+    assert f"{model} version 1" in again.stdout
     assert not has_checkpoint(tmp_path)
     runs = mlflow.search_runs(experiment_names=[f"{model}-{family}"], output_format="list")
     # A killed process closes nothing: its run stays open in MLflow.
@@ -101,7 +102,7 @@ def test_two_processes_train_one_transformer_together(command, tmp_path, trackin
     arguments, environment = command("bert", model)
     torchrun = shutil.which("torchrun", path=str(Path(sys.executable).parent))
     done = subprocess.run(
-        [torchrun, "--nproc-per-node", "2", "--master-port", "0", *arguments],
+        [torchrun, "--nproc-per-node", "2", "--standalone", *arguments],
         env=environment, capture_output=True, text=True, check=False, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
@@ -110,8 +111,7 @@ def test_two_processes_train_one_transformer_together(command, tmp_path, trackin
     assert runs[0].data.metrics["accuracy"] > 0.9
     # Each step took a batch on either process: half as many steps as one alone would need.
     taught = int(runs[0].data.params["rows.training"]) * 0.9
-    steps = max(
-        m.step for m in mlflow.MlflowClient().get_metric_history(runs[0].info.run_id, "learning.epoch")
-    )
-    assert steps == pytest.approx(taught / 16 / 2 * 8, rel=0.1)
-    assert "version 1 is the champion now" in done.stdout
+    history = mlflow.MlflowClient().get_metric_history(runs[0].info.run_id, "learning.epoch")
+    an_epoch = min(look.step for look in history)
+    assert an_epoch == pytest.approx(taught / 16 / 2, rel=0.05)
+    assert f"{model} version 1" in done.stdout
