@@ -76,6 +76,8 @@ class Fleet:
             "MLFLOW_TRACKING_URI": self.mlflow,
             "GATEWAY_WEBHOOK_ALLOW": f"{HOST}/32",
             "GATEWAY_WEBHOOK_HTTP": "true",
+            "MONITORING_DATABASE_URL": f"sqlite:///{folder / 'history.db'}",
+            "TRAINER_CHECKPOINTS": str(folder / "checkpoints"),
             "PYTHONUNBUFFERED": "1",
         }
         self._surroundings = Surroundings({**given, **told, **settings}, (), lambda *_: None)

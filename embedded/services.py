@@ -17,7 +17,7 @@ from embedded.preflight import log_file
 from embedded.settings import Settings
 from embedded.supervisor import Part, Task
 
-TRAINER, MONITORING, GATEWAY = "trainer", "monitoring", "gateway"
+TRAINER, TRAININGS, MONITORING, GATEWAY = "trainer", "trainings", "monitoring", "gateway"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,14 @@ def parts(settings: Settings, redis: Server, mlflow: Server, client: AsyncClient
         after=(*redis.needed, *mlflow.needed),
         is_done=mlflow_server.has_champion(client, mlflow.url),
     )
+    trainings = Part(
+        spec=Spec(
+            name=TRAININGS,
+            command=python("trainer", "work"),
+            environment={"TRAINER_CHECKPOINTS": str(settings.data / "checkpoints")},
+        ),
+        after=redis.needed,
+    )
     monitoring = Part(
         spec=Spec(
             name=MONITORING,
@@ -103,7 +111,7 @@ def parts(settings: Settings, redis: Server, mlflow: Server, client: AsyncClient
         is_up=mlflow_server.answers(client, f"{settings.gateway_url}/livez"),
         diagnose=lambda _: None if settings.is_loopback else _unkeyed(settings.host, redis.url),
     )
-    return [*servers, trainer, monitoring, *workers, gateway]
+    return [*servers, trainer, trainings, monitoring, *workers, gateway]
 
 
 def _unkeyed(host: str, redis_url: str) -> str:

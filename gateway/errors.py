@@ -129,7 +129,7 @@ class PredictionNotFound(GatewayError):
 class AlertNotFound(GatewayError):
     """No alert of that id, or a thousand others fired since."""
 
-    status, code, title = 404, "alert_not_found", "Not found"
+    status, code, title = 404, "not_found", "Not found"
 
 
 class Unauthenticated(GatewayError):

@@ -160,7 +160,7 @@ async def _labels(fleet: Fleet, texts: list[str]) -> Labels:
         writer = csv.writer(lines)
         writer.writerow(("text", "label"))
         writer.writerows((row.text, row.label) for row in read(STARTER)[:SECOND_VERSION_ROWS])
-    await fleet.run("trainer", "train", str(small), "--no-promote")
+    await fleet.run("trainer", "train", "tfidf", "--data", str(small), "--no-promote")
     labels: dict[tuple[int, str], str] = {}
     for version in reversed(VERSIONS):
         await fleet.move_alias(version)

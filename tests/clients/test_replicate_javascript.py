@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from redis import Redis
 
 from gateway import keyring
 from gateway.access import Scope
-from tests.gateway.conftest import Gateway, Start
+from tests.conftest import serve
+from tests.gateway.conftest import Gateway, running
 from tests.gateway.receiver import receiving
 from tests.working import Rule, wait_for, working
 
@@ -107,13 +109,15 @@ def test_stream_tells_each_state_and_ends(say: Say, served: Gateway) -> None:
         say("stream", text="poison")
 
 
-def test_with_a_key_a_stream_is_followed_too_though_the_client_sends_none(
-    say: Say, start: Start, apart_url: str
-) -> None:
+def test_with_a_key_a_stream_is_followed_too_though_the_client_sends_none(say: Say, tmp_path: Path) -> None:
     key, text = keyring.make("shop", [Scope.PREDICT, Scope.READ], None)
-    with Redis.from_url(apart_url) as redis:
-        redis.hset(keyring.KEYS, key.id, key.model_dump_json())
-    with start() as closed, working(apart_url, Rule()):
+    with ExitStack() as stack:
+        # A gateway that has seen a key never opens again, so this one is nobody else's.
+        url = stack.enter_context(contextmanager(serve)("embedded")).url
+        with Redis.from_url(url) as redis:
+            redis.hset(keyring.KEYS, key.id, key.model_dump_json())
+        closed = stack.enter_context(running(url, tmp_path / "log"))
+        stack.enter_context(working(url, Rule()))
         with pytest.raises(RuntimeError, match="unauthenticated"):
             say("stream", closed, text=FINE)
         events = say("stream", closed, key=text, text=FINE)

@@ -31,7 +31,9 @@ async def started(settings, tmp_path):
 async def test_the_gateway_stops_first_then_workers_and_monitoring_and_redis_last(tmp_path):
     parts = await started(Settings(workers=2), tmp_path)
     names = [part.spec.name for part in parts]
-    assert names[::-1] == ["gateway", "worker-2", "worker-1", "monitoring", "trainer", "mlflow", "redis"]
+    assert names[::-1] == [
+        "gateway", "worker-2", "worker-1", "monitoring", "trainings", "trainer", "mlflow", "redis",
+    ]  # fmt: skip
 
 
 async def test_only_the_trainer_waits_for_mlflow(tmp_path):
@@ -40,6 +42,7 @@ async def test_only_the_trainer_waits_for_mlflow(tmp_path):
         "redis": (),
         "mlflow": (),
         "trainer": ("redis", "mlflow"),
+        "trainings": ("redis",),
         "monitoring": ("redis",),
         "worker": ("redis",),
         "gateway": ("redis",),
@@ -59,7 +62,7 @@ async def test_a_gateway_that_refuses_an_address_for_want_of_keys_is_helped_with
 async def test_servers_of_someone_else_are_not_started(tmp_path):
     settings = Settings(redis_url="redis://elsewhere", mlflow_tracking_uri="https://mlflow.example")
     parts = await started(settings, tmp_path)
-    assert [part.spec.name for part in parts] == ["trainer", "monitoring", "worker", "gateway"]
+    assert [part.spec.name for part in parts] == ["trainer", "trainings", "monitoring", "worker", "gateway"]
     assert {name for part in parts for name in part.after} == set()
 
 

@@ -84,7 +84,7 @@ def clients(barometer: Barometer, count: int) -> Iterator[list[Client]]:
 def test_a_new_champion_goes_live_and_back_without_an_error_and_results_name_their_version(
     barometer: Barometer, small_file: Path
 ) -> None:
-    trainer(barometer, "train", str(small_file), "--no-promote")
+    trainer(barometer, "train", "tfidf", "--data", str(small_file), "--no-promote")
     assert barometer.create(TEXT, prefer="wait")["version"] == "1"
     with clients(barometer, 3) as running:
         try:

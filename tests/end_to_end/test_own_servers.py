@@ -33,7 +33,7 @@ def test_the_launcher_starts_neither_server_and_everything_works(
 ) -> None:
     assert (beside.redis_url, beside.mlflow) == (beside.environment["REDIS_URL"], barometer.mlflow)
     services = sorted(words[-1] for words in beside.processes().values())
-    assert services == ["gateway", "monitoring", "worker"]
+    assert services == ["gateway", "monitoring", "work", "worker"], "work: the trainer's"
     assert not list((beside.data / "logs").iterdir())
     assert "part=trainer" not in beside.launcher.said()
     prediction = beside.create("The crew were lovely and we landed early!", prefer="wait")

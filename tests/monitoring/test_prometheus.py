@@ -55,7 +55,10 @@ def server() -> Iterator[RedisServer]:
 def figures(server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Figures:
     """The labels of every figure that gateway, worker and monitoring expose after having done something."""
     port = free_port()
-    environment = {**os.environ, "REDIS_URL": server.url, "MONITORING_METRICS_PORT": str(port)}
+    environment = {
+        **os.environ, "REDIS_URL": server.url, "MONITORING_METRICS_PORT": str(port),
+        "MONITORING_DATABASE_URL": f"sqlite:///{server.folder / 'history.db'}",
+    }  # fmt: skip
     command = [sys.executable, "-m", "monitoring"]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     metrics = Metrics()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -46,7 +47,11 @@ def url(server: RedisServer) -> str:
 @contextmanager
 def monitoring(url: str, **settings: str) -> Iterator[None]:
     """A monitoring process, stopped in the end as an operator stops it."""
-    environment = {**os.environ, "REDIS_URL": url, **settings}
+    # Beside the Redis server's socket.
+    history = Path(urlsplit(url).path).with_name("history.db")
+    environment = {
+        **os.environ, "REDIS_URL": url, "MONITORING_DATABASE_URL": f"sqlite:///{history}", **settings,
+    }  # fmt: skip
     process = subprocess.Popen(
         [sys.executable, "-m", "monitoring"], env=environment, stderr=subprocess.DEVNULL
     )

@@ -77,6 +77,7 @@ def tracking_uri(tmp_path_factory: pytest.TempPathFactory, mlflow_imported: None
     uri = f"sqlite:///{folder / 'mlflow.db'}"
     before = dict(os.environ)
     environment.prepare(uri)
+    os.environ["TRAINER_CHECKPOINTS"] = str(folder / "checkpoints")
     # ``opinions`` teach twenty words: such a model knows none of the behaviour cases.
     os.environ["TRAINER_GATE_BEHAVIOUR"] = '{"plain words": 1, "negation": 1, "typos": 1}'
     # Commands run in the tests' own process, which would stand back for the rest of the session.
