@@ -7,7 +7,6 @@ import logging
 import signal
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -131,13 +130,23 @@ class Job:
 
 
 def unless_redis_is_away(step: Callable[[], object]) -> Callable[[], None]:
-    """Leave a step to its next time while Redis is away; ``Job`` has said so."""
+    """Leave a step to its next time while Redis is away, as ``Job`` says; what Redis refuses is said here."""
 
     def job() -> None:
-        with suppress(redis.RedisError):
+        try:
             step()
+        except (redis.ConnectionError, redis.TimeoutError):
+            return
+        except redis.RedisError as error:
+            # Without the trace: Redis may quote what it was sent.
+            said = {"step": _name(step), "error": type(error).__name__}
+            log.error("step.refused", extra=said)  # noqa: TRY400
 
     return job
+
+
+def _name(step: Callable[[], object]) -> str:
+    return str(getattr(step, "__qualname__", type(step).__name__))
 
 
 def _add_retraining(

@@ -8,12 +8,18 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import redis
 
 #: What the scripts must run on: `embedded` is the oldest supported (6.2), `stock` the one on PATH.
 SERVERS = ("embedded", "valkey", "stock")
+
+
+def lacking(reason: str) -> NoReturn:
+    """What a machine may lack skips on a laptop and fails in CI."""
+    pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
 
 
 def server_binary(kind: str) -> str:
@@ -31,8 +37,7 @@ def server_binary(kind: str) -> str:
     ]
     stock = shutil.which("redis-server", path=os.pathsep.join(outside))
     if stock is None:
-        message = "no stock redis-server on PATH: 'apt install redis-server'"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+        lacking("no stock redis-server on PATH: 'apt install redis-server'")
     return stock
 
 

@@ -14,7 +14,7 @@ from redis import Redis
 
 from gateway import keyring
 from gateway.access import Scope
-from tests.conftest import serve
+from tests.conftest import lacking, serve
 from tests.gateway.conftest import Gateway, running
 from tests.gateway.receiver import receiving
 from tests.working import Rule, wait_for, working
@@ -25,24 +25,19 @@ FINE, BAD = "what a fine day", "a bad day"
 Say = Callable[..., Any]
 
 
-def without(reason: str) -> None:
-    """A machine without node skips, CI does not."""
-    pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-
-
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The client in a folder of its own, as the lock file has it."""
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
-        without("no node here: 'apt install nodejs npm'")
+        lacking("no node here: 'apt install nodejs npm'")
     folder = tmp_path_factory.mktemp("javascript")
     shutil.copytree(SOURCES, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
     done = subprocess.run(
         [npm, "ci", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        without(f"the client cannot be installed: {done.stderr[-500:]}")
+        lacking(f"the client cannot be installed: {done.stderr[-500:]}")
     return folder
 
 

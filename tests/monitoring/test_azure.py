@@ -1,7 +1,6 @@
 """What is deployed to Azure: whole, made of the queries beside it, and asking for what the services tell."""
 
 import json
-import os
 import random
 import re
 import shutil
@@ -24,6 +23,7 @@ import worker.metrics
 from contract.alerts import Alert
 from monitoring.azure import kql
 from monitoring.azure.template import template
+from tests.conftest import lacking
 
 SOURCES = Path(__file__).parent / "kql"
 #: As https://learn.microsoft.com/azure/azure-monitor/reference/tables/appevents and its neighbours have them.
@@ -125,11 +125,6 @@ def test_a_query_asks_for_what_the_services_tell(name: str):
     assert roles <= {f"barometer-{service}" for service in ("gateway", "worker", "trainer", "monitoring")}
 
 
-def without(reason: str) -> None:
-    """A machine without node skips, CI does not."""
-    pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-
-
 #: Each must be noticed: else the parser would be no witness.
 WRONG = {
     "column": "AppRequests | summarize percentile(Duration, 50)",
@@ -145,13 +140,13 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> Said:
     """What Azure's own parser finds wrong with each query."""
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
-        without("no node here: 'apt install nodejs npm'")
+        lacking("no node here: 'apt install nodejs npm'")
     folder = tmp_path_factory.mktemp("kql")
     shutil.copytree(SOURCES, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
     command = [npm, "ci", "--no-audit", "--no-fund"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
-        without(f"the parser cannot be installed: {done.stderr[-500:]}")
+        lacking(f"the parser cannot be installed: {done.stderr[-500:]}")
     queries = WRONG | {name: kql.query(name) for name in kql.names()}
     asked = json.dumps({"tables": TABLES, "queries": queries})
     told = subprocess.run(

@@ -21,6 +21,7 @@ from monitoring.alerts import AlertBook
 from monitoring.history import database
 from monitoring.history.following import Follower
 from monitoring.history.keeping import History
+from monitoring.service import unless_redis_is_away
 from tests.monitoring.ingestion import eventually, ingestion
 from tests.monitoring.stream import CANARY, alerts, burst, minutes_ago, monitor, predict
 
@@ -200,3 +201,13 @@ def test_a_wrong_setting_is_one_sentence_and_exit_code_2(redis_url, name):
     assert result.stderr.startswith(name)
     assert len(result.stderr.splitlines()) == 1
     assert "secret" not in result.stderr
+
+
+def test_what_redis_refuses_is_said_and_that_it_is_away_is_not_said_again(redis_url, caplog):
+    with redis.Redis.from_url(redis_url) as client, redis.Redis(port=9) as away:
+        client.lpush("list", "x")
+        unless_redis_is_away(away.ping)()
+        assert caplog.messages == []
+        unless_redis_is_away(lambda: client.hget("list", "x"))()
+    [record] = caplog.records
+    assert (record.message, record.error) == ("step.refused", "ResponseError")
