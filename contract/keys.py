@@ -48,6 +48,8 @@ OUTBOX = "barometer:outbox"
 ALERTS = "barometer:alerts"
 #: String, present while monitoring lives: Redis' time of its last tick, in milliseconds.
 MONITORING_HEARTBEAT = "barometer:monitoring:heartbeat"
+#: String, JSON: what monitoring tells the page, see ``contract.overview``.
+OVERVIEW = "barometer:overview"
 
 
 def prediction(id: str) -> str:

@@ -87,6 +87,7 @@ def _serve(settings: Settings, listener: socket.socket | None) -> None:
 
     from gateway.app import served
     from gateway.connections import Connection, Patience, room
+    from gateway.serving import Server
     from telemetry import ConfigurationError
 
     try:
@@ -111,7 +112,7 @@ def _serve(settings: Settings, listener: socket.socket | None) -> None:
         timeout_notify=1,
         callback_notify=partial(_well, watchdog),
     )
-    server = uvicorn.Server(config)
+    server = Server(config, settings.base_url)
     signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     with contextlib.suppress(KeyboardInterrupt):
         server.run([listener] if listener else None)

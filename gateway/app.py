@@ -108,7 +108,6 @@ def create_app(settings: Settings, traces: "Exit | None" = None) -> FastAPI:
         tasks = [asyncio.create_task(part.run()) for part in parts]
         for task in tasks:
             task.add_done_callback(_end)
-        log.info("gateway.ready", extra={"url": settings.base_url})
 
         def part() -> None:
             streams.stop()

@@ -41,6 +41,7 @@ OWNERS = {
     "EVENTS": {"gateway", "worker", "monitoring"},
     "ALERTS": {"gateway", "monitoring"},
     "MONITORING_HEARTBEAT": {"monitoring"},
+    "OVERVIEW": {"gateway", "monitoring"},
     "alert": {"gateway", "monitoring"},
     "DELIVERY_PREFIX": {"gateway"},
     "OWNERS": {"gateway"},
