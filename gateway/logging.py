@@ -1,6 +1,6 @@
-"""Logs: an event name and its fields, one JSON object a line on stderr. Never a user's text."""
+"""What the log leaves out, and what of it is told elsewhere; how it looks is ``telemetry.logs``."""
 
-import logging.config
+from telemetry import logs
 
 #: What of the log is told to Application Insights as custom events, with which fields.
 TOLD: dict[str, tuple[str, ...]] = {
@@ -13,27 +13,6 @@ TOLD: dict[str, tuple[str, ...]] = {
 
 
 def configure(level: str) -> None:
-    """Send every logger of this process to stderr as JSON lines."""
-    logging.config.dictConfig(
-        {
-            "version": 1,
-            "disable_existing_loggers": False,
-            "formatters": {
-                "json": {
-                    "()": "pythonjsonlogger.json.JsonFormatter",
-                    "fmt": "{levelname}{name}{message}",
-                    "style": "{",
-                    "rename_fields": {"levelname": "level", "name": "logger", "message": "event"},
-                    "timestamp": "time",
-                }
-            },
-            "handlers": {"stderr": {"class": "telemetry.journal.Handler", "formatter": "json"}},
-            # uvicorn's start and stop are said by us, and so are exporters whose endpoint is away.
-            "loggers": {
-                "uvicorn.error": {"level": "WARNING"},
-                "azure": {"level": "CRITICAL"},
-                "opentelemetry.exporter": {"level": "CRITICAL"},
-            },
-            "root": {"level": level, "handlers": ["stderr"]},
-        }
-    )
+    """Send all logs of this process to stderr, from ``level`` (DEBUG, INFO, ...) up."""
+    # uvicorn's start and stop are said by us.
+    logs.configure(level, loggers={"uvicorn.error": "WARNING"})

@@ -1,30 +1,8 @@
-"""How the trainer's log looks: one JSON object a line on stderr."""
+"""What the trainer's log leaves out; how it looks is ``telemetry.logs``."""
 
-import logging.config
+from telemetry import logs
 
 
 def configure(level: str) -> None:
-    """Send every logger's records to stderr as JSON, ours and RQ's from ``level`` up."""
-    logging.config.dictConfig(
-        {
-            "version": 1,
-            "disable_existing_loggers": False,
-            "formatters": {
-                "json": {
-                    "()": "pythonjsonlogger.json.JsonFormatter",
-                    "fmt": "{levelname}{name}{message}",
-                    "style": "{",
-                    "timestamp": "time",
-                    "rename_fields": {"levelname": "level", "name": "logger", "message": "event"},
-                }
-            },
-            "handlers": {"stderr": {"class": "telemetry.journal.Handler", "formatter": "json"}},
-            "root": {"level": "WARNING", "handlers": ["stderr"]},
-            "loggers": {
-                "trainer": {"level": level},
-                "rq": {"level": level},
-                "urllib3": {"level": "ERROR"},
-                "azure": {"level": "CRITICAL"},
-            },
-        }
-    )
+    """Send logs to stderr, ours and RQ's from ``level`` (DEBUG, INFO, ...) up, others' from WARNING."""
+    logs.configure(level, others="WARNING", loggers={"trainer": level, "rq": level, "urllib3": "ERROR"})

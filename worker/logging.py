@@ -1,6 +1,6 @@
-"""Logs: an event name and its fields, one JSON object a line on stderr. Never a user's text."""
+"""What the log leaves out, and what of it is told elsewhere; how it looks is ``telemetry.logs``."""
 
-import logging.config
+from telemetry import logs
 
 #: What of the log is told to Application Insights as custom events, with which fields.
 TOLD: dict[str, tuple[str, ...]] = {
@@ -16,27 +16,6 @@ TOLD: dict[str, tuple[str, ...]] = {
 
 
 def configure(level: str) -> None:
-    """Send every logger of this process to stderr as JSON lines."""
-    logging.config.dictConfig(
-        {
-            "version": 1,
-            "disable_existing_loggers": False,
-            "formatters": {
-                "json": {
-                    "()": "pythonjsonlogger.json.JsonFormatter",
-                    "fmt": "{levelname}{name}{message}",
-                    "style": "{",
-                    "rename_fields": {"levelname": "level", "name": "logger", "message": "event"},
-                    "timestamp": "time",
-                }
-            },
-            "handlers": {"stderr": {"class": "telemetry.journal.Handler", "formatter": "json"}},
-            # What they say of retries is said by us, once and shorter.
-            "loggers": {
-                "urllib3.connectionpool": {"level": "ERROR"},
-                "azure": {"level": "CRITICAL"},
-                "opentelemetry.exporter": {"level": "CRITICAL"},
-            },
-            "root": {"level": level, "handlers": ["stderr"]},
-        }
-    )
+    """Send all logs of this process to stderr, from ``level`` (DEBUG, INFO, ...) up."""
+    # What it says of retries is said by us, once and shorter.
+    logs.configure(level, loggers={"urllib3.connectionpool": "ERROR"})
