@@ -50,6 +50,7 @@ OWNERS = {
     "QUOTA_PREFIX": {"gateway"},
     "BATCH_PREFIX": {"gateway", "worker"},
     "SUBSCRIBED_PREFIX": {"gateway", "worker", "monitoring"},
+    "SHADOW_PREFIX": {"worker", "trainer"},
     "JOB_PREFIX": {"gateway", "worker", "monitoring", "trainer", "tools"},
     "QUEUE_PREFIX": {"gateway", "worker", "monitoring", "tools"},
     "QUEUES": {"gateway", "worker", "monitoring", "trainer", "tools"},
