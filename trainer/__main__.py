@@ -152,15 +152,12 @@ def starter(context: typer.Context, model: Model = DEFAULT_MODEL) -> None:
 
 def _train(request: "Request", settings: Settings) -> "Outcome":
     from trainer import report, telling
-    from trainer.judging import limits_of
-    from trainer.training import train as run_training
+    from trainer.promoting import train as run_training
 
     with telling.told(settings) as exit, _progress() as shown:
         story = telling.Telling(exit, request)
         with story.operation():
-            outcome = run_training(
-                request, registry_of(request.model), limits_of(settings), shown, shown.learning
-            )
+            outcome = run_training(request, registry_of(request.model), settings, shown, shown.learning)
         story.finished(outcome)
     report.print_outcome(outcome, Console())
     return outcome

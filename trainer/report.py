@@ -28,6 +28,10 @@ def print_outcome(outcome: "Outcome", console: Console) -> None:
         console.print(f"version {outcome.version} is the champion now")
     else:
         console.print(f"version {outcome.version} is registered; the champion stays")
+        if outcome.verdict.passed:
+            console.print(
+                f"it is the challenger: 'python -m trainer promote {outcome.version}' lets it serve"
+            )
 
 
 def print_rows(prepared: "Prepared", console: Console) -> None:
