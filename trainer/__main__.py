@@ -43,6 +43,8 @@ python -m trainer compare reviews.csv --family tfidf --family bert --optimise f1
 
 python -m trainer evaluate new.jsonl --version 3 --json
 
+python -m trainer promote 7 --without-shadow "there is no traffic yet"
+
 python -m trainer promote 7 --force --reason "the new labels are wanted"
 """
 
