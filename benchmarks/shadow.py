@@ -77,14 +77,11 @@ def _again(tracking_uri: str) -> str:
     from trainer import environment
 
     environment.prepare(tracking_uri)
-    from mlflow import MlflowClient
+    import mlflow
 
-    registry = MlflowClient(tracking_uri)
-    champion = registry.get_model_version_by_alias(DEFAULT_MODEL, CHAMPION)
-    again = registry.create_model_version(
-        DEFAULT_MODEL, champion.source, run_id=champion.run_id, model_id=champion.model_id
-    )
-    return str(again.version)
+    mlflow.set_tracking_uri(tracking_uri)
+    champion = mlflow.MlflowClient().get_model_version_by_alias(DEFAULT_MODEL, CHAMPION)
+    return str(mlflow.register_model(champion.source, DEFAULT_MODEL).version)
 
 
 def _point(tracking_uri: str, challenger: str | None) -> None:

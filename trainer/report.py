@@ -21,6 +21,12 @@ def print_outcome(outcome: "Outcome", console: Console) -> None:
     """Print rows, figures, verdict and what serves now."""
     print_rows(outcome.prepared, console)
     print_evaluation(outcome.evaluation, f"{outcome.model} version {outcome.version}", console)
+    spent = outcome.spent
+    console.print(
+        f"training took {spent.wall_s:.1f} s, {spent.cpu_s:.1f} s of processor time, at most "
+        f"{spent.peak_mib:,.0f} MiB; {spent.energy}",
+        soft_wrap=True,
+    )
     console.print(f"gate: {outcome.verdict.word}", style="green" if outcome.verdict.passed else "yellow")
     for reason in outcome.verdict.reasons:
         console.print(f"  - {reason}", markup=False)
