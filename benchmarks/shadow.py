@@ -9,6 +9,7 @@ import statistics
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
 import psutil
@@ -28,6 +29,14 @@ PATIENCE_S = 120
 WITHOUT, WITH = "without", "with"
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One load, and the processor time that the worker's own process took for each prediction of it."""
+
+    load: Measured
+    worker_us: float
+
+
 def run(rounds: Annotated[int, typer.Option(min=1, help="The median of so many.")] = 5) -> None:
     """Measure 1, 16 and 64 clients, without a challenger and with one that is offered every text, in turn.
 
@@ -40,12 +49,12 @@ def run(rounds: Annotated[int, typer.Option(min=1, help="The median of so many."
     here = machine.here()
     texts = [row.text for row in read(STARTER) if SHORTEST <= len(row.text.split()) <= LONGEST][:2_000]
     bodies = [json.dumps({"input": {"text": text}}, ensure_ascii=False) for text in texts]
-    taken: dict[tuple[str, int], list[Measured]] = {}
+    taken: dict[tuple[str, int], list[Taken]] = {}
     shares, memory = [], []
     with service.started() as place:
         worker = service.worker(place.launcher)
         assert worker is not None, "the service is ready"
-        challenger = _again(place.mlflow)
+        process, challenger = psutil.Process(worker), _again(place.mlflow)
         for number in range(rounds):
             for name in (WITHOUT, WITH) if number % 2 else (WITH, WITHOUT):
                 print(f"round {number + 1} of {rounds}, {name} a challenger", file=sys.stderr)
@@ -57,7 +66,10 @@ def run(rounds: Annotated[int, typer.Option(min=1, help="The median of so many."
                         url=f"{place.api}/v1/predictions", connections=connections, requests=requests,
                         warm_up=WARM_UP, bodies=bodies,
                     )  # fmt: skip
-                    taken.setdefault((name, connections), []).append(client.run(load))
+                    before = _cpu_s(process)
+                    measured = client.run(load)
+                    worker_us = (_cpu_s(process) - before) / (requests + WARM_UP) * 1e6
+                    taken.setdefault((name, connections), []).append(Taken(measured, worker_us))
                 if child:
                     shares.append((_cpu_s(child) - used) / (time.monotonic() - begun))
                     memory.append(child.memory_full_info().pss / 2**20)
@@ -66,7 +78,7 @@ def run(rounds: Annotated[int, typer.Option(min=1, help="The median of so many."
         f"holds {statistics.median(memory):.0f} MiB."
     )
     figures = {
-        f"{name}-{connections}": [one.summary() for one in all_rounds]
+        f"{name}-{connections}": [{**one.load.summary(), "worker_us": one.worker_us} for one in all_rounds]
         for (name, connections), all_rounds in taken.items()
     }
     report.write("shadow", here, [_table(taken), text], {"rounds": figures, "share": shares, "mib": memory})
@@ -118,16 +130,19 @@ def _cpu_s(child: psutil.Process | None) -> float:
     return sum(child.cpu_times()[:2]) if child else 0.0
 
 
-def _table(taken: Mapping[tuple[str, int], Sequence[Measured]]) -> str:
+def _table(taken: Mapping[tuple[str, int], Sequence[Taken]]) -> str:
     rows = []
     for connections, _ in CROWDS:
         for name in (WITHOUT, WITH):
             rounds = taken[name, connections]
-            middle = [
-                statistics.median(getattr(one, part) for one in rounds) for part in ("rate", "p50", "p99")
-            ]
-            rows.append([f"{connections}, {name}", f"{middle[0]:,.0f}", *(f"{m:.2f}" for m in middle[1:])])
-    return report.table(["clients", "predictions/s", "p50 ms", "p99 ms"], rows)
+            rate, p50, p99 = (
+                statistics.median(getattr(one.load, part) for one in rounds)
+                for part in ("rate", "p50", "p99")
+            )
+            worker_us = statistics.median(one.worker_us for one in rounds)
+            cells = [f"{rate:,.0f}", f"{p50:.2f}", f"{p99:.2f}", f"{worker_us:.0f}"]
+            rows.append([f"{connections}, {name}", *cells])
+    return report.table(["clients", "predictions/s", "p50 ms", "p99 ms", "worker's CPU, µs each"], rows)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from trainer.evaluation import Evaluation
     from trainer.measuring import Measured
     from trainer.preparing import Prepared, Source
-    from trainer.reproducing import Reproduction
+    from trainer.sameness import Reproduction
     from trainer.training import Outcome
 
 
@@ -143,6 +143,8 @@ def print_reproduction(found: "Reproduction", console: Console) -> None:
     before, now = found.macro_f1
     console.print(f"{found.family}, seed {found.seed}: macro-F1 {before:.6f} then, {now:.6f} now")
     console.print(f"greatest difference of a canary's score: {found.greatest_score_difference:.2g}")
+    for remark in found.remarks:
+        console.print(f"  - {remark}", markup=False, style="yellow")
     word = "the same" if found.is_same else "NOT the same"
     console.print(
         f"{word}, within {found.tolerance.macro_f1:g} of macro-F1 and {found.tolerance.score:g} of a score"
