@@ -13,13 +13,16 @@ from datetime import datetime, timedelta
 
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import Queue, Worker
+from rq import Queue, Retry, Worker
 from rq.serializers import JSONSerializer
 
 from contract.jobs import TRAINING_QUEUE
 from telemetry import supervisor
 from trainer.errors import BadRequest, QueueUnavailable
 from trainer.jobs import CONCLUDE, TRAIN, Arguments
+
+#: How often a look that failed is tried again, and after how many seconds: MLflow may be away for a while.
+AGAIN = (20, 60)
 
 _log = logging.getLogger(__name__)
 
@@ -87,7 +90,9 @@ def schedule(redis_url: str, trial: Trial, after: timedelta) -> None:
         "until": trial.until.isoformat(),
     }
     with _queue(redis_url) as queue:
-        queue.enqueue_in(after, CONCLUDE, arguments, description=f"shadow of {trial.model}")
+        queue.enqueue_in(
+            after, CONCLUDE, arguments, description=f"shadow of {trial.model}", retry=Retry(*AGAIN)
+        )
 
 
 @contextmanager

@@ -31,6 +31,8 @@ BUDGET = 0.05
 CALL_S = 0.1
 #: How long a stop waits for the last telling.
 PATIENCE_S = 3.0
+#: Between two tries to begin where it could not be begun.
+RETRY_S = 60.0
 #: Between two tellings of what came of it.
 FLUSH_S = 5.0
 #: Tellings kept while Redis is away; the oldest are dropped beyond this.
@@ -138,15 +140,16 @@ class Shadowing:
 
     def _begin(self, pair: Pair) -> None:
         self._pair, self._text_s = pair, None
-        child = self._child = self._process(pair.challenger)
         try:
+            child = self._child = self._process(pair.challenger)
             # Stopped meanwhile, before it could be seen: nobody else will end it.
             if self._stop.is_set():
                 child.stop()
             child.ready()
-        except ModelUnavailable as error:
+        except (ModelUnavailable, OSError) as error:
+            # Its files are not to be had, or there is no room for one more process now.
             log.warning("shadow.unavailable", extra={"reason": str(error)})
-            self._give_up(pair, retry_s=60.0)
+            self._give_up(pair, retry_s=RETRY_S)
             return
         except ModelBroken as error:
             self._break(pair, error)
