@@ -31,7 +31,7 @@ def make(texts: Sequence[str], labels: Sequence[str], size: Size, *, seed: int, 
     counts = Counter(word for text in texts for word in re.findall(r"[a-z]+", text.lower()))
     words = [word for word, _ in counts.most_common(size.vocabulary)]
     artifacts = {"graph": folder / "bilstm.onnx", "vocabulary": folder / "vocabulary.json"}
-    record = {"labels": list(labels), "limit": size.limit, "words": words}
+    record = {"labels": list(labels), "limit": size.limit, "words": words, "temperature": 1.0}
     artifacts["vocabulary"].write_text(json.dumps(record), "utf-8")
     _export(_network(len(words) + bilstm_model.FIRST_WORD, size.width, len(labels), seed), artifacts["graph"])
     model = bilstm_model.BilstmModel()

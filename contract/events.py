@@ -24,6 +24,7 @@ class EventType(StrEnum):
     ALERT_ACKNOWLEDGED = "alert.acknowledged"
     MODEL_REFUSED = "model.refused"
     MODEL_SERVING = "model.serving"
+    MODEL_SHADOWED = "model.shadowed"
 
 
 #: Entries kept, approximately. At 400 bytes each this is 80 MB; at 300 predictions a second, eleven minutes.
@@ -39,6 +40,10 @@ class Event:
     ``label`` as predicted, ``truth``, ``owner`` and ``source``; of an alert event, those of
     ``contract.alerts``; of a model event, ``model``, ``version``, ``worker``, and ``reason``: a word why it
     was refused. A worker tells each refusal, and that it serves what the alias points to; perhaps twice.
+    ``model.shadowed`` sums up the last seconds of a challenger (``version``) beside a ``champion``:
+    ``compared``, ``agreed``, ``errors``, ``labels`` (JSON: counts of both by label), ``apart`` (mean absolute
+    difference of the probability of the champion's label), ``champion_p50_s``, ``champion_p95_s``,
+    ``challenger_p50_s``, ``challenger_p95_s``, and a ``reason`` when the worker has given the challenger up.
     """
 
     entry: str

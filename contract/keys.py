@@ -24,6 +24,8 @@ IDEMPOTENCY_PREFIX = "barometer:idempotency:"
 #: Then an owner and the number of a minute: predictions it created within.
 QUOTA_PREFIX = "barometer:quota:"
 BATCH_PREFIX = "barometer:batch:"
+#: Then a model and two of its versions: see ``shadow``.
+SHADOW_PREFIX = "barometer:shadow:"
 #: The owner of what concerns the whole service: alerts, drift, models.
 EVERYBODY = "*"
 #: Then an owner, a colon and a type of event: see ``subscribed``.
@@ -70,6 +72,15 @@ def created(owner: str) -> str:
 def batch(id: str) -> str:
     """Hash: one batch. ``open`` counts its rows that have not ended, and one more while it is received."""
     return BATCH_PREFIX + id
+
+
+def shadow(model: str, champion: str, challenger: str, registered_ms: int) -> str:
+    """Hash: how a challenger did beside a champion, see ``contract.shadow``.
+
+    ``registered_ms`` is when the registry got the challenger (milliseconds since the epoch): a registry that
+    began anew gives the same numbers to other versions.
+    """
+    return f"{SHADOW_PREFIX}{model}:{champion}:{challenger}@{registered_ms}"
 
 
 def subscribed(owner: str, type: str) -> str:

@@ -23,6 +23,10 @@ DATA_TAG = "barometer.data.rows_sha256"
 GATE_TAG = "barometer.gate"
 #: Tag of a version: the gate's reasons, one a line.
 GATE_REASONS_TAG = "barometer.gate.reasons"
+#: Tag of a version: a JSON object of what it did in the champion's shadow, see ``contract.shadow``.
+SHADOW_TAG = "barometer.shadow"
+#: Tag of a version: what the gate said of that, one reason a line; a refusal is in ``GATE_TAG`` too.
+SHADOW_REASONS_TAG = "barometer.shadow.reasons"
 
 
 def model_uri(name: str, alias: str = CHAMPION) -> str:

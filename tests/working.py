@@ -12,6 +12,7 @@ from redis import Redis
 
 from contract import jobs
 from contract.labels import Answer, answer
+from worker.batch import Batch
 from worker.batching import Limits
 from worker.heartbeat import Heartbeat
 from worker.inference import Model
@@ -76,6 +77,7 @@ def working(
     patience_s: float = 0,
     model_name: str = "sentiment",
     metrics: Metrics | None = None,
+    listener: Callable[[Batch], None] | None = None,
 ) -> Iterator[Working]:
     registration = Registration(url, jobs.queue_names(model_name), lambda: "1")
     metrics = metrics or Metrics()
@@ -84,9 +86,10 @@ def working(
     beat = Heartbeat(queue, registration, metrics)
     beat.start()
     stop = threading.Event()
-    thread = threading.Thread(
-        target=Loop(queue, beat, model if callable(model) else lambda: model, limits, stop, metrics).run
-    )
+    loop = Loop(queue, beat, model if callable(model) else lambda: model, limits, stop, metrics)
+    if listener:
+        loop.tell(listener)
+    thread = threading.Thread(target=loop.run)
     thread.start()
     try:
         yield Working(registration.name, metrics)

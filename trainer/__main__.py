@@ -43,6 +43,8 @@ python -m trainer compare reviews.csv --family tfidf --family bert --optimise f1
 
 python -m trainer evaluate new.jsonl --version 3 --json
 
+python -m trainer promote 7 --without-shadow "there is no traffic yet"
+
 python -m trainer promote 7 --force --reason "the new labels are wanted"
 """
 
@@ -152,15 +154,12 @@ def starter(context: typer.Context, model: Model = DEFAULT_MODEL) -> None:
 
 def _train(request: "Request", settings: Settings) -> "Outcome":
     from trainer import report, telling
-    from trainer.judging import limits_of
-    from trainer.training import train as run_training
+    from trainer.promoting import train as run_training
 
     with telling.told(settings) as exit, _progress() as shown:
         story = telling.Telling(exit, request)
         with story.operation():
-            outcome = run_training(
-                request, registry_of(request.model), limits_of(settings), shown, shown.learning
-            )
+            outcome = run_training(request, registry_of(request.model), settings, shown, shown.learning)
         story.finished(outcome)
     report.print_outcome(outcome, Console())
     return outcome

@@ -5,6 +5,7 @@ That makes this a process's entry, as ``__main__`` is, whoever the worker is: it
 
 import logging
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from trainer.settings import Settings
 
 #: What the queue calls, by name.
 TRAIN = "trainer.jobs.train"
+CONCLUDE = "trainer.jobs.conclude"
 
 _log = logging.getLogger(__name__)
 
@@ -55,10 +57,9 @@ def train(arguments: Mapping[str, Any]) -> dict[str, Any]:
     manners.stand_back(settings.nice, settings.threads)
     # After the environment is set: these import MLflow.
     from trainer.data.files import Columns
-    from trainer.judging import limits_of
+    from trainer.promoting import train as run_training
     from trainer.registry import Registry
     from trainer.training import Request
-    from trainer.training import train as run_training
 
     request = Request(
         columns=Columns(wanted.text_column, wanted.label_column),
@@ -71,7 +72,7 @@ def train(arguments: Mapping[str, Any]) -> dict[str, Any]:
             outcome = run_training(
                 request,
                 Registry(wanted.model),
-                limits_of(settings),
+                settings,
                 lambda step: _log.info("training.step", extra={"step": step}),
             )
         story.finished(outcome)
@@ -117,3 +118,45 @@ def roll_back(arguments: Mapping[str, Any]) -> dict[str, Any]:
         return {"model": wanted.model, "left": None, "entered": None}
     left, entered = registry.rollback(by="monitoring", why=wanted.why)
     return {"model": wanted.model, "left": left, "entered": entered}
+
+
+class Shadowed(BaseModel):
+    """A version in the shadow of a champion, and until when it has to have been compared."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    version: str
+    champion: str
+    until: datetime
+
+
+def conclude(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Look how a version does in the shadow: let it serve, refuse it, or look again later.
+
+    Raises:
+        BadRequest: the arguments are not those of ``Shadowed``.
+        TrainerError: MLflow or Redis does not answer.
+    """
+    try:
+        wanted = Shadowed.model_validate(arguments)
+    except ValidationError as error:
+        raise BadRequest("a look at a shadow takes model, version, champion and until") from error
+    settings = Settings()
+    environment.prepare(settings.mlflow_tracking_uri)
+    from trainer.promoting import conclude as look
+    from trainer.registry import Registry
+    from trainer.work import Trial
+
+    trial = Trial(wanted.model, wanted.version, wanted.champion, wanted.until)
+    with telling.told(settings):
+        judgement = look(Registry(wanted.model), trial, settings)
+    if judgement is None:
+        return {"model": wanted.model, "version": wanted.version, "stage": "withdrawn", "reasons": []}
+    _log.info("shadow.judged", extra={"version": wanted.version, "stage": judgement.stage})
+    return {
+        "model": wanted.model,
+        "version": wanted.version,
+        "stage": judgement.stage.value,
+        "reasons": list(judgement.reasons),
+    }

@@ -19,11 +19,20 @@ import requests
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from contract.registry import CHALLENGER, CHAMPION, GATE_REASONS_TAG, GATE_TAG, PREVIOUS
+from contract.registry import (
+    CHALLENGER,
+    CHAMPION,
+    GATE_REASONS_TAG,
+    GATE_TAG,
+    PREVIOUS,
+    SHADOW_REASONS_TAG,
+    SHADOW_TAG,
+)
 from trainer.errors import BadRequest, ModelUnusable, RegistryUnavailable
 from trainer.evaluation import Evaluation
 from trainer.families.family import Probabilities
 from trainer.gate import Answers, Verdict
+from trainer.shadow_gate import Judgement, Stage
 
 TRAIL_PREFIX = "barometer.alias."
 #: Tags of a version: JSON objects of what the gate measured, when it judged.
@@ -55,12 +64,16 @@ def reachable() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A registered version: what the gate said of it, and all its tags."""
+    """A registered version: what the gate said of it, and all its tags.
+
+    ``registered_ms`` is when it was registered, in milliseconds since the epoch.
+    """
 
     number: str
     gate: str
     gate_reasons: tuple[str, ...]
     tags: Mapping[str, str]
+    registered_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +133,14 @@ class Registry:
         """
         try:
             with reachable():
-                tags = self._client.get_model_version(self.model, number).tags
+                found = self._client.get_model_version(self.model, number)
         except RegistryUnavailable as error:
             if is_missing(error):
                 raise BadRequest(f"there is no version {number} of {self.model}") from error
             raise
+        tags = found.tags
         reasons = tuple(tags.get(GATE_REASONS_TAG, "").splitlines())
-        return Version(number, tags.get(GATE_TAG, ""), reasons, tags)
+        return Version(number, tags.get(GATE_TAG, ""), reasons, tags, int(found.creation_timestamp))
 
     def register(self, model_uri: str, tags: Mapping[str, str]) -> str:
         """Register a logged model and return its version."""
@@ -142,6 +156,19 @@ class Registry:
                 self.model, number, GATE_REASONS_TAG, "\n".join(verdict.reasons)
             )
             self._client.set_model_version_tag(self.model, number, GATE_TAG, verdict.word)
+
+    def store_shadow(self, number: str, sums: Mapping[str, object]) -> None:
+        """Write on a version what it did in the champion's shadow: Redis forgets it."""
+        with reachable():
+            self._client.set_model_version_tag(self.model, number, SHADOW_TAG, json.dumps(sums))
+
+    def store_judgement(self, number: str, judgement: Judgement) -> None:
+        """Write on a version what the gate said of its shadow. One that is refused there is refused."""
+        reasons = "\n".join(judgement.reasons)
+        with reachable():
+            self._client.set_model_version_tag(self.model, number, SHADOW_REASONS_TAG, reasons)
+        if judgement.stage is Stage.REFUSED:
+            self.store_verdict(number, Verdict(passed=False, reasons=judgement.reasons))
 
     def store_figures(self, number: str, evaluation: Evaluation, answers: Answers) -> None:
         """Write on a version what was measured before it was judged."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from trainer.evaluation import Evaluation
     from trainer.measuring import Measured
     from trainer.preparing import Prepared, Source
-    from trainer.reproducing import Reproduction
+    from trainer.sameness import Reproduction
     from trainer.training import Outcome
 
 
@@ -21,6 +21,12 @@ def print_outcome(outcome: "Outcome", console: Console) -> None:
     """Print rows, figures, verdict and what serves now."""
     print_rows(outcome.prepared, console)
     print_evaluation(outcome.evaluation, f"{outcome.model} version {outcome.version}", console)
+    spent = outcome.spent
+    console.print(
+        f"training took {spent.wall_s:.1f} s, {spent.cpu_s:.1f} s of processor time, at most "
+        f"{spent.peak_mib:,.0f} MiB; {spent.energy}",
+        soft_wrap=True,
+    )
     console.print(f"gate: {outcome.verdict.word}", style="green" if outcome.verdict.passed else "yellow")
     for reason in outcome.verdict.reasons:
         console.print(f"  - {reason}", markup=False)
@@ -28,6 +34,10 @@ def print_outcome(outcome: "Outcome", console: Console) -> None:
         console.print(f"version {outcome.version} is the champion now")
     else:
         console.print(f"version {outcome.version} is registered; the champion stays")
+        if outcome.verdict.passed:
+            console.print(
+                f"it is the challenger: 'python -m trainer promote {outcome.version}' lets it serve"
+            )
 
 
 def print_rows(prepared: "Prepared", console: Console) -> None:
@@ -133,6 +143,8 @@ def print_reproduction(found: "Reproduction", console: Console) -> None:
     before, now = found.macro_f1
     console.print(f"{found.family}, seed {found.seed}: macro-F1 {before:.6f} then, {now:.6f} now")
     console.print(f"greatest difference of a canary's score: {found.greatest_score_difference:.2g}")
+    for remark in found.remarks:
+        console.print(f"  - {remark}", markup=False, style="yellow")
     word = "the same" if found.is_same else "NOT the same"
     console.print(
         f"{word}, within {found.tolerance.macro_f1:g} of macro-F1 and {found.tolerance.score:g} of a score"

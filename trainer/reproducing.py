@@ -1,18 +1,15 @@
-"""Trains again what a run has trained, and says whether the same came of it.
-
-"The same" is stated by family: TF-IDF is arithmetic in one thread and must repeat to the last digits that a
-sum can move; networks add up in whatever order their threads finish, and small steps grow in training.
-"""
+"""Trains again what a run has trained, and says whether the same came of it (``sameness``)."""
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import mlflow
 
+from trainer import provenance
 from trainer.canary import CANARIES
 from trainer.data.files import Columns
 from trainer.errors import BadData, BadRequest, RegistryUnavailable
@@ -21,45 +18,7 @@ from trainer.families import FAMILIES
 from trainer.families.family import Fitted, Plan
 from trainer.preparing import Prepared, prepare
 from trainer.registry import is_missing, reachable
-
-
-@dataclass(frozen=True, slots=True)
-class Tolerance:
-    """The greatest differences that count as the same: of macro-F1, and of a canary's score."""
-
-    macro_f1: float
-    score: float
-
-
-EXACT = Tolerance(macro_f1=0.0, score=1e-9)
-#: Two points of macro-F1 are the 95 % interval of a few thousand rows.
-CLOSE = Tolerance(macro_f1=0.02, score=0.2)
-TOLERANCES: Mapping[str, Tolerance] = {"tfidf": EXACT}
-
-
-@dataclass(frozen=True, slots=True)
-class Reproduction:
-    """What the second training gave, beside the first."""
-
-    run: str
-    family: str
-    seed: int
-    macro_f1: tuple[float, float]
-    greatest_score_difference: float
-    tolerance: Tolerance
-
-    @property
-    def is_same(self) -> bool:
-        """Tell whether all differences are within the tolerance."""
-        before, now = self.macro_f1
-        return (
-            abs(before - now) <= self.tolerance.macro_f1
-            and self.greatest_score_difference <= self.tolerance.score
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain JSON values."""
-        return {**asdict(self), "is_same": self.is_same}
+from trainer.sameness import CLOSE, TOLERANCES, Reproduction, remarks
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +32,8 @@ class _Run:
     rows_sha256: str
     lessons: bool
     canaries: list[dict[str, Any]]
+    code: dict[str, str]
+    versions: dict[str, str]
 
 
 def reproduce(
@@ -104,6 +65,7 @@ def reproduce(
             macro_f1=(before.macro_f1, _macro_f1(fitted, prepared)),
             greatest_score_difference=_greatest(fitted, before.canaries),
             tolerance=TOLERANCES.get(before.family, CLOSE),
+            remarks=remarks(before.code, provenance.code(), before.versions, provenance.versions()),
         )
 
 
@@ -131,6 +93,12 @@ def _look_up(run: str) -> _Run:
         rows_sha256=tags["barometer.data.rows_sha256"],
         lessons=tags.get("barometer.lessons") == "true",
         canaries=canaries,
+        code={
+            name: tags[f"barometer.code.{name}"]
+            for name in ("commit", "dirty")
+            if f"barometer.code.{name}" in tags
+        },
+        versions=json.loads(tags.get("barometer.versions", "{}")),
     )
 
 

@@ -22,6 +22,14 @@ class Settings(BaseSettings):
     gate_p99: timedelta = timedelta(seconds=1)
     gate_memory: ByteSize = ByteSize(4 * 10**9)
     gate_size: ByteSize = ByteSize(4 * 10**9)
+    #: How many texts a version must have been compared on, in the champion's shadow, before a training lets
+    #: it serve; 0: it serves when the gate has passed it, and monitoring's probation watches it.
+    shadow: int = Field(default=0, ge=0)
+    #: How long it may take to compare them; what is not compared by then refuses it.
+    shadow_period: timedelta = timedelta(days=1)
+    #: The least share of texts with the champion's label, and how much a label's share may differ.
+    shadow_agreement: float = Field(default=0.60, ge=0, le=1)
+    shadow_shift: float = Field(default=0.25, ge=0, le=1)
     #: For reading feedback: a key with the scope ``read``; none where the service has no keys.
     api_key: SecretStr = SecretStr("")
     hub: str = Field(default="https://huggingface.co", validation_alias="HF_ENDPOINT")

@@ -1,6 +1,7 @@
 """Kinds of texts on which a model may do worse than on the average. Pure: texts in, masks out.
 
-Signs are words of English and French; a text in another language falls into the slices of length only.
+Signs are words of English and French; a text in another language falls into the slices of length only, and
+into that of its language where there are several.
 """
 
 import re
@@ -8,6 +9,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+
+from trainer.data.language import UNKNOWN, languages
 
 Mask = npt.NDArray[np.bool_]
 
@@ -39,4 +42,10 @@ def slices(texts: Sequence[str]) -> Mapping[str, Mask]:
         "contrast": turned,
         "simple": simple,
         "complex": ~simple,
+        **_by_language(texts),
     }
+
+
+def _by_language(texts: Sequence[str]) -> dict[str, Mask]:
+    found = np.array(languages(texts))
+    return {f"language {code}": found == code for code in sorted(set(found.tolist()) - {UNKNOWN})}

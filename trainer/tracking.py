@@ -61,6 +61,7 @@ def log_learning(curve: Sequence[Mapping[str, float]], spent: Cost) -> None:
             figures = {f"learning.{name}": value for name, value in entry.items() if name != "step"}
             mlflow.log_metrics(figures, step=int(entry["step"]))
         mlflow.log_metrics(spent.metrics())
+        mlflow.set_tag("barometer.training.energy", spent.energy)
 
 
 def log_profile(found: Profile) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from contract.registry import DATA_TAG, DEFAULT_MODEL, LABELS_TAG, METRICS_TAG
 from trainer import checkpoints, cost, provenance, tracking
+from trainer.cost import Cost
 from trainer.data.files import Columns
 from trainer.data.profile import profile
 from trainer.data.rows import digest
@@ -60,6 +61,7 @@ class Outcome:
     evaluation: Evaluation
     verdict: Verdict
     promoted: bool
+    spent: Cost
 
 
 def train(
@@ -82,9 +84,10 @@ def train(
     ):
         step("training")
         plan = Plan(options=request.options, checkpoints=unfinished, progress=progress)
-        spent = cost.meter()
+        meter = cost.meter()
         fitted = _fit(request, prepared, Path(folder), plan)
-        tracking.log_learning(fitted.curve, spent())
+        spent = meter()
+        tracking.log_learning(fitted.curve, spent)
         step("evaluating")
         evaluation = evaluate(fitted.labels, truth, fitted.probabilities(texts), slices(texts))
         step("registering")
@@ -105,7 +108,7 @@ def train(
     )
     return Outcome(
         model=request.model, version=version, prepared=prepared,
-        evaluation=evaluation, verdict=decision.verdict, promoted=decision.promoted,
+        evaluation=evaluation, verdict=decision.verdict, promoted=decision.promoted, spent=spent,
     )  # fmt: skip
 
 

@@ -27,6 +27,8 @@ def run(context: typer.Context) -> None:
       bounds a batch; `WORKER_PATIENCE` (PT0S): how long one that is not full waits for company
     - `WORKER_DEVICE` (auto; cpu, cuda, cuda:1), `WORKER_THREADS` (0, all cores)
     - `WORKER_ALIAS_POLL` (PT2S), `WORKER_CACHE` (the folder in which fetched versions are kept)
+    - `WORKER_SHADOW` (0.05): the share of texts that a challenger scores as well, in a process that waits
+      behind all others; 0: none
     - `WORKER_METRICS_PORT` (0, none): where Prometheus reads, on loopback
     - `WORKER_LOG_LEVEL` (INFO)
     - `APPLICATIONINSIGHTS_CONNECTION_STRING`, `OTEL_EXPORTER_OTLP_ENDPOINT` (OTLP over HTTP): where

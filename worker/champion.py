@@ -14,7 +14,7 @@ from collections import Counter
 from datetime import timedelta
 
 from worker.announcing import Announcer
-from worker.errors import ModelBroken, ModelUnavailable, NoChampion
+from worker.errors import AliasUnset, ModelBroken, ModelUnavailable
 from worker.model import RegisteredModel
 from worker.registry import Version
 from worker.versions import Versions
@@ -104,7 +104,7 @@ class Champion:
             elif version != self._refused and time.monotonic() >= self._fetch_at:
                 self._load(version)
             self._tell(version)
-        except NoChampion as error:
+        except AliasUnset as error:
             self._report(error)
         except ModelUnavailable as error:
             self._report(error)

@@ -2,7 +2,7 @@
 
 WorkerError
 ├── ModelUnavailable     a version cannot be had now: keep what serves, try again
-│   ├── NoChampion       the registry answers, and has none
+│   ├── AliasUnset       the registry answers, and no version bears the alias
 │   └── RegistryAway     MLflow does not answer
 ├── ModelBroken          this version must not serve: keep the old one, do not try again
 └── PredictionFailed     a stock RQ worker must be told that its job failed
@@ -19,7 +19,7 @@ class ModelUnavailable(WorkerError):
     """The version cannot be had now: its files cannot be fetched, or there is no room for them."""
 
 
-class NoChampion(ModelUnavailable):
+class AliasUnset(ModelUnavailable):
     """The alias points nowhere."""
 
 
@@ -34,6 +34,9 @@ class Refusal(StrEnum):
     MEMORY = "memory"
     ANSWERS = "answers"
     CANARY = "canary"
+    #: Of a challenger only, which has a process of its own.
+    DIED = "died"
+    SLOW = "slow"
 
 
 class ModelBroken(WorkerError):

@@ -9,6 +9,8 @@ TOLD: dict[str, tuple[str, ...]] = {
     "model.swapped": ("version", "previous"),
     "model.refused": ("version", "reason", "serving"),
     "model.last_good": ("version",),
+    "shadow.began": ("version", "champion"),
+    "shadow.broken": ("version", "champion", "reason"),
     "leases.reaped": ("requeued", "failed"),
     "redis.away": ("error",),
     "redis.back": (),

@@ -85,6 +85,7 @@ class Loop:
         self._seen = Claimed()
         self._had_company = False
         self._explain_after = 0.0
+        self._listeners: list[Callable[[Batch], None]] = []
 
     def run(self) -> None:
         """Work until ``stop`` is set."""
@@ -97,6 +98,10 @@ class Loop:
                 self._insist(lambda: self._queue.wait(IDLE))
         self._settle()
         self.hand_back()
+
+    def tell(self, listener: Callable[[Batch], None]) -> None:
+        """Have somebody told of each batch once it is stored; it must take no time and not raise."""
+        self._listeners.append(listener)
 
     def hand_back(self) -> None:
         """Give back what is not committed. Safe from another thread when the process ends next."""
@@ -228,6 +233,8 @@ class Loop:
         self._done = None
         self._hold()
         self._metrics.committed(batch)
+        for listener in self._listeners:
+            listener(batch)
         if committed != len(batch.outcomes):
             log.warning("commit.refused", extra={"jobs": len(batch.outcomes) - committed})
 

@@ -13,9 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from contract.registry import CHAMPION
 from worker import fetch
-from worker.errors import ModelUnavailable, NoChampion, RegistryAway
+from worker.errors import AliasUnset, ModelUnavailable, RegistryAway
 from worker.rest import ABSENT
 
 #: Half a gigabyte over a slow line; what takes longer hangs.
@@ -34,22 +33,20 @@ class MlflowClient:
         self._name = name
         self._stop = stop
 
-    def champion(self) -> Mapping[str, Any]:
-        """Return the model version that the alias points to.
+    def aliased(self, alias: str) -> Mapping[str, Any]:
+        """Return the model version that an alias points to.
 
         Raises:
-            NoChampion: there is none.
+            AliasUnset: it points nowhere.
             RegistryAway: MLflow does not answer.
         """
         import mlflow
 
         try:
-            return dict(
-                mlflow.MlflowClient(self._tracking_uri).get_model_version_by_alias(self._name, CHAMPION)
-            )
+            return dict(mlflow.MlflowClient(self._tracking_uri).get_model_version_by_alias(self._name, alias))
         except mlflow.MlflowException as error:
             if error.error_code in ABSENT:
-                raise NoChampion(f"{self._name!r} has no champion yet") from error
+                raise AliasUnset(f"{self._name!r} has no {alias} yet") from error
             raise RegistryAway("MLflow does not answer") from error
 
     def fetch(self, number: str, folder: Path) -> None:

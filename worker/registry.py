@@ -3,10 +3,12 @@
 import hashlib
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from contract.registry import CHALLENGER, CHAMPION
 from worker import rest
+from worker.errors import AliasUnset
 from worker.mlflow_client import MlflowClient
 from worker.rest import Rest
 
@@ -26,11 +28,13 @@ _ENVIRONMENT = {
 class Version:
     """One version of the registered model.
 
-    ``key`` tells it from a version of the same number in another registry, or in one that began anew.
+    ``key`` tells it from a version of the same number in another registry, or in one that began anew;
+    ``registered_ms`` is when the registry got it, in milliseconds since the epoch, where that was asked.
     """
 
     number: str
     key: str
+    registered_ms: int = field(default=0, compare=False)
 
 
 class Registry:
@@ -47,17 +51,24 @@ class Registry:
         self._rest = Rest(tracking_uri, name, stop) if rest.will_do(tracking_uri) else None
 
     def champion(self) -> Version:
-        """Return the version that the alias points to.
+        """Return the version that serves.
 
         Raises:
-            NoChampion: there is none.
+            AliasUnset: there is none.
             RegistryAway: MLflow does not answer.
         """
-        found = (self._rest or self._mlflow).champion()
-        # The source holds a random id since MLflow 3, the run's id before; the time is for a source given by
-        # hand.
-        told = "\n".join(str(found.get(field)) for field in ("source", "run_id", "creation_timestamp"))
-        return Version(str(found["version"]), hashlib.sha256(told.encode()).hexdigest()[:12])
+        return self._aliased(CHAMPION)
+
+    def challenger(self) -> Version | None:
+        """Return the version that waits to serve, if there is one.
+
+        Raises:
+            RegistryAway: MLflow does not answer.
+        """
+        try:
+            return self._aliased(CHALLENGER)
+        except AliasUnset:
+            return None
 
     def fetch(self, version: Version, folder: Path) -> None:
         """Copy the version's files into ``folder``.
@@ -68,3 +79,11 @@ class Registry:
         """
         if self._rest is None or not self._rest.fetch(version.number, folder):
             self._mlflow.fetch(version.number, folder)
+
+    def _aliased(self, alias: str) -> Version:
+        found = (self._rest or self._mlflow).aliased(alias)
+        # The source holds a random id since MLflow 3, the run's id before; the time is for a source given by
+        # hand.
+        told = "\n".join(str(found.get(field)) for field in ("source", "run_id", "creation_timestamp"))
+        key = hashlib.sha256(told.encode()).hexdigest()[:12]
+        return Version(str(found["version"]), key, int(found.get("creation_timestamp") or 0))

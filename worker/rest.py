@@ -17,8 +17,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 from urllib.request import Request, urlopen
 
-from contract.registry import CHAMPION
-from worker.errors import ModelUnavailable, NoChampion, RegistryAway
+from worker.errors import AliasUnset, ModelUnavailable, RegistryAway
 
 #: MLflow answers in milliseconds; a host that swallows packets must not hold up a start for long.
 TIMEOUT_S = 5.0
@@ -52,21 +51,21 @@ class Rest:
         self._name = name
         self._stop = stop
 
-    def champion(self) -> Mapping[str, Any]:
-        """Return the model version that the alias points to.
+    def aliased(self, alias: str) -> Mapping[str, Any]:
+        """Return the model version that an alias points to.
 
         Raises:
-            NoChampion: there is none.
+            AliasUnset: it points nowhere.
             RegistryAway: MLflow does not answer.
         """
         try:
-            answer = self._ask("mlflow/registered-models/alias", name=self._name, alias=CHAMPION)
+            answer = self._ask("mlflow/registered-models/alias", name=self._name, alias=alias)
             return dict(answer["model_version"])
         except HTTPError as error:
             with error:
                 if _code(error.read()) in ABSENT:
-                    raise NoChampion(f"{self._name!r} has no champion yet") from error
-            raise RegistryAway(f"MLflow answers {error.code} when asked for the champion") from error
+                    raise AliasUnset(f"{self._name!r} has no {alias} yet") from error
+            raise RegistryAway(f"MLflow answers {error.code} when asked for the {alias}") from error
         except (OSError, HTTPException) as error:
             raise RegistryAway("MLflow does not answer: start it, or set MLFLOW_TRACKING_URI") from error
         except (ValueError, KeyError, TypeError) as error:

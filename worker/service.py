@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 from concurrent.futures import Future, wait
+from functools import partial
 
 from prometheus_client import start_http_server
 from redis import Redis
@@ -21,7 +22,12 @@ from worker.loop import Loop
 from worker.metrics import SENT, Metrics, ModelFigures
 from worker.queue import Queue
 from worker.registration import Registration, new_name
+from worker.registry import Registry
 from worker.settings import Settings
+from worker.shadow.ledger import Ledger
+from worker.shadow.process import Process
+from worker.shadow.sampling import Sampler
+from worker.shadow.shadowing import Shadowing
 from worker.tracing import TracedMetrics
 from worker.versions import versions
 
@@ -84,10 +90,13 @@ def run(settings: Settings) -> None:
     heartbeat = Heartbeat(queue, registration, metrics)
     heartbeat.start()
     loop = Loop(queue, heartbeat, champion.current, settings.limits, signals.stop, metrics)
+    shadowing = _shadow(settings, loop, champion, name)
     log.info("worker.ready", extra={"model": settings.model, "worker": registration.name})
     supervisor.notify("READY=1")
     _attend(loop, signals, champion)
     supervisor.notify("STOPPING=1")
+    if shadowing:
+        shadowing.stop()
     # After the last commit: a lease must be kept until its result is written.
     heartbeat.stop()
     if traces and not signals.hurry.is_set():
@@ -97,6 +106,30 @@ def run(settings: Settings) -> None:
         # The model may be in the middle of a long batch, and a thread cannot be ended.
         logging.shutdown()
         os._exit(0)
+
+
+def _shadow(settings: Settings, loop: Loop, champion: Champion, name: str) -> Shadowing | None:
+    """Have a share of what the loop answers compared with the challenger, if the operator wants that."""
+    if not settings.shadow:
+        return None
+    sampler = Sampler(settings.shadow)
+    told = {
+        "tracking_uri": settings.mlflow_tracking_uri,
+        "model": settings.model,
+        "cache": str(settings.cache),
+    }
+    shadowing = Shadowing(
+        # Nothing is fetched through it: the challenger's process does that.
+        Registry(settings.mlflow_tracking_uri, settings.model, threading.Event()),
+        partial(Process, told=told),
+        sampler,
+        Ledger(announcing.connect(settings.redis_url), settings.model, name),
+        lambda: champion.current().version,
+        settings.alias_poll,
+    )
+    loop.tell(sampler.offer)
+    shadowing.start()
+    return shadowing
 
 
 def _attend(loop: Loop, signals: Signals, champion: Champion) -> None:

@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     alias_poll: timedelta = timedelta(seconds=2)
     #: Where fetched versions are kept; the worker runs code from it, so it is for its user alone.
     cache: Path = Field(default_factory=_cache)
+    #: The share of texts that a challenger, where there is one, scores as well; 0: it has no shadow.
+    shadow: Annotated[float, Field(ge=0, le=1)] = 0.05
     #: What the model computes on; ``auto`` takes a GPU if there is one.
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")] = "auto"
     #: Threads of the model; 0 takes every core, which suits one worker a host.

@@ -5,15 +5,17 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from worker import canary, loading, threads
 from worker.errors import ModelBroken, Refusal
 from worker.loading import Files
 from worker.model import RegisteredModel
 from worker.registry import Registry, Version
-from worker.settings import Settings
 from worker.shelf import Shelf
+
+if TYPE_CHECKING:
+    from worker.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ class Versions:
         """Return the version that the alias points to.
 
         Raises:
-            NoChampion: there is none.
+            AliasUnset: there is none.
             RegistryAway: MLflow does not answer.
         """
         return self._registry.champion()
@@ -47,6 +49,16 @@ class Versions:
         Raises:
             ModelUnavailable: its files cannot be had now.
             ModelBroken: it must not serve.
+        """
+        model = self.on_trial(version)
+        self._shelf.keep(version)
+        return model
+
+    def on_trial(self, version: Version) -> RegisteredModel:
+        """Return the version as ``load`` does, and do not remember it as one that has served.
+
+        Raises:
+            ModelUnavailable, ModelBroken: as for ``load``.
         """
         files = self._shelf.find(version) or self._shelf.put(
             version, lambda folder: self._registry.fetch(version, folder)
@@ -60,9 +72,12 @@ class Versions:
             if files is None:
                 continue
             try:
-                return version, self._ready(files, version)
+                model = self._ready(files, version)
             except ModelBroken:
                 log.exception("model.last_good_broken", extra={"version": version.number})
+                continue
+            self._shelf.keep(version)
+            return version, model
         return None
 
     def _ready(self, files: Path, version: Version) -> RegisteredModel:
@@ -76,11 +91,10 @@ class Versions:
             if error.reason is not Refusal.MEMORY:
                 self._shelf.drop(version)
             raise
-        self._shelf.keep(version)
         return model
 
 
-def versions(settings: Settings, stop: threading.Event) -> Versions:
+def versions(settings: "Settings", stop: threading.Event) -> Versions:
     """Return the versions that the settings name.
 
     Args:

@@ -6,12 +6,18 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from redis import Redis
 from redis.exceptions import NoPermissionError
+from rq import Queue
+from rq.scheduler import RQScheduler
+from rq.serializers import JSONSerializer
 
 from contract import keys
+from contract.jobs import TRAINING_QUEUE
 from gateway.batches.store import BATCHES_PREFIX, RECEIVING
 from gateway.keyring import KEYS
 from gateway.webhooks.deliveries import LOG_PREFIX
@@ -26,6 +32,10 @@ from tests.scale.recorder import Recorder
 from tests.scale.rules import Rules, called, rules, scripts
 from tests.scale.secured import SERVICES, Secured, secured
 from tests.scale.whole_path import whole_path
+from trainer.work import Trial, schedule
+from worker.registry import Version
+from worker.shadow.ledger import Ledger, Pair
+from worker.shadow.tally import Tally
 
 #: The first test that asks for the whole path waits for twelve processes.
 pytestmark = pytest.mark.timeout(400)
@@ -50,6 +60,7 @@ OWNERS = {
     "QUOTA_PREFIX": {"gateway"},
     "BATCH_PREFIX": {"gateway", "worker"},
     "SUBSCRIBED_PREFIX": {"gateway", "worker", "monitoring"},
+    "SHADOW_PREFIX": {"worker", "trainer"},
     "JOB_PREFIX": {"gateway", "worker", "monitoring", "trainer", "tools"},
     "QUEUE_PREFIX": {"gateway", "worker", "monitoring", "tools"},
     "QUEUES": {"gateway", "worker", "monitoring", "trainer", "tools"},
@@ -159,6 +170,31 @@ def test_monitoring_may_tell_people_and_ask_for_trainings_and_rollbacks(server: 
             notices.done(notice)
         AlertBook(client).silence("latency", "", 0)
         assert AlertBook(client).silences() == {}
+    assert server.refusals() == []
+
+
+def test_a_worker_may_add_up_what_a_challenger_did_and_the_trainer_may_read_it_and_look_again_later(
+    server: Secured,
+) -> None:
+    tally = Tally()
+    tally.passed(10, 1.5)
+    with server.client("worker") as worker, server.client("trainer") as trainer:
+        Ledger(worker, "m", "worker-1").add(Pair("1", Version("2", "", 7)), tally)
+        assert trainer.hgetall(keys.shadow("m", "1", "2", 7)) == {"seen": "10", "worker_s": "1.5"}
+    trial = Trial("m", "2", "1", datetime.now(UTC))
+    schedule(server.url("trainer"), trial, timedelta())
+    with Redis.from_url(server.url("trainer")) as plain:
+        # What RQ's worker does with a scheduler.
+        scheduler = RQScheduler([TRAINING_QUEUE], connection=plain, serializer=JSONSerializer)
+        assert scheduler.acquire_locks()
+        scheduler.register_birth()
+        scheduler.heartbeat()
+        scheduler.enqueue_scheduled_jobs()
+        scheduler.release_locks()
+        scheduler.register_death()
+        queue = Queue(TRAINING_QUEUE, connection=plain, serializer=JSONSerializer)
+        assert queue.count == 1
+        queue.empty()
     assert server.refusals() == []
 
 

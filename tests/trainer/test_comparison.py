@@ -109,6 +109,15 @@ def test_a_run_is_reproduced_exactly_and_other_rows_are_refused(trainer, registe
     assert result.exit_code == 0, result.output
     assert "greatest difference of a canary's score: 0" in result.output
     assert "the same, within 0 of macro-F1" in result.output
+    # The run's tags say that its code was of another commit, and changed.
+    import mlflow
+
+    for name, value in (("commit", "0" * 40), ("dirty", "true")):
+        mlflow.MlflowClient().set_tag(registered, f"barometer.code.{name}", value)
+    other_code = trainer("reproduce", registered, "--data", data)
+    assert other_code.exit_code == 0, other_code.output
+    assert "the code was changed and not committed then" in other_code.output
+    assert "the code is another: commit 000000000000 then" in other_code.output
     other = trainer("reproduce", registered, "--data", write_csv(home / "other.csv", opinions(600, seed=3)))
     assert other.exit_code == 2
     assert "other.csv does not hold the rows" in other.output

@@ -364,3 +364,43 @@ def test_a_real_encoder_of_six_layers_is_right_in_every_form(mlflow_imported, tm
     # Its opinions are close ones, and int8 may lose some: then it does not serve.
     assert record["forms"]["onnx-int8"]["agreement"] > 0.95
     assert (bert_model.INT8 in fitted.artifacts) == record["forms"]["onnx-int8"]["is_faithful"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_form_answers_with_the_temperature(fitted, tmp_path, form):
+    from trainer.families import bert_model
+    from trainer.families.temperature import tempered
+
+    record = json.loads(fitted.artifacts["forms"].read_text("utf-8"))
+    assert record["temperature"] == 1.0, "there were no true labels to fit it to"
+
+    def answers(temperature):
+        path = tmp_path / "forms.json"
+        path.write_text(json.dumps(record | {"temperature": temperature}), "utf-8")
+        model = bert_model.BertModel()
+        artifacts = {name: str(path) for name, path in {**fitted.artifacts, "forms": path}.items()}
+        model.load(artifacts, {**bert_model.SETTINGS, "device": "cpu", "form": form})
+        return np.array(
+            [[one["scores"][label] for label in LABELS] for one in model.predict(None, TEXTS[:9])]
+        )
+
+    assert answers(2.0) == pytest.approx(tempered(answers(1.0), 2.0), abs=1e-6)
+
+
+def test_true_labels_give_all_forms_one_temperature(mlflow_imported, tmp_path):
+    from trainer.families import forms
+    from trainer.families.temperature import HIGHEST
+
+    size = random_bert.Size(layers=1, width=32, heads=2, vocabulary=400, limit=LIMIT)
+    model, tokenizer = random_bert.make(TEXTS, LABELS, size, seed=0)
+    decided = give_opinions(model, tokenizer)
+    # As if labels were tossed up: it is far too sure.
+    truth = [place % 2 for place in range(len(decided))]
+    made = forms.make(model, tokenizer, labels=LABELS, texts=decided, folder=tmp_path, truth=truth)
+    record = json.loads(made.artifacts["forms"].read_text("utf-8"))
+    assert record["temperature"] == made.parameters["temperature"]
+    assert 1.5 < record["temperature"] <= HIGHEST
+    assert made.parameters["temperature.ece_after"] < made.parameters["temperature.ece_before"]
+    assert record["forms"]["torch-bf16"]["is_faithful"]
+    scores = made.probabilities(decided).max(axis=1)
+    assert scores.mean() < 0.9

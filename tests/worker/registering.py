@@ -178,9 +178,9 @@ class Mlflow:
                 mlflow.set_tracking_uri(before)
         return str(info.registered_model_version)
 
-    def promote(self, name: str, version: str) -> None:
+    def promote(self, name: str, version: str, alias: str = "champion") -> None:
         """Point the alias at a version."""
-        self._post("registered-models/alias", name=name, alias="champion", version=version)
+        self._post("registered-models/alias", name=name, alias=alias, version=version)
 
     def _post(self, path: str, **body: str) -> None:
         headers = {"Content-Type": "application/json"}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from worker.errors import ModelUnavailable, NoChampion, RegistryAway
+from worker.errors import AliasUnset, ModelUnavailable, RegistryAway
 from worker.registry import Registry, Version
 
 ALIAS = "/api/2.0/mlflow/registered-models/alias?name=sentiment&alias=champion"
@@ -86,7 +86,7 @@ def test_it_logs_in_as_mlflows_client_would(way: str, monkeypatch) -> None:
 
 @pytest.mark.parametrize("code", ["RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"])
 def test_no_champion_is_told_from_trouble(code: str) -> None:
-    with peer({"error_code": code}, 404) as server, pytest.raises(NoChampion):
+    with peer({"error_code": code}, 404) as server, pytest.raises(AliasUnset):
         registry(f"http://127.0.0.1:{server.server_port}").champion()
 
 

@@ -1,7 +1,7 @@
-"""Commands about registered versions: evaluate, promote, rollback, history."""
+"""Commands about registered versions: evaluate, challenge, promote, rollback, history."""
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -9,6 +9,9 @@ from rich.console import Console
 from contract.registry import CHAMPION, DEFAULT_MODEL
 from trainer.commands.options import AsJson, DataFile, Labels, Model, Texts, operator, registry_of, steps
 from trainer.errors import BadRequest, PromotionRefused
+
+if TYPE_CHECKING:
+    from trainer.registry import Version
 
 app = typer.Typer()
 
@@ -61,22 +64,53 @@ def promote(
     model: Model = DEFAULT_MODEL,
     force: Annotated[bool, typer.Option(help="Even though the gate has not passed it.")] = False,  # noqa: FBT002
     reason: Annotated[str, typer.Option(help="Why; kept in the trail. Needed with --force.")] = "",
+    without_shadow: Annotated[
+        str,
+        typer.Option(metavar="WHY", help="Though no worker has compared it with the champion; kept too."),
+    ] = "",
 ) -> None:
-    """Let a version serve, if the gate has passed it."""
-    from trainer import telling
+    """Let a version serve, if the gate has passed it and it did well in the champion's shadow."""
+    from trainer import promoting, telling
 
     if force and not reason.strip():
         raise BadRequest("--force needs --reason: say why, the trail keeps it")
     registry = registry_of(model)
     candidate = registry.version(version)
     if candidate.gate != "passed" and not force:
-        said = "; ".join(candidate.gate_reasons) or "it has not been judged"
-        raise PromotionRefused(
-            f"the gate has not passed version {version}: {said}. --force --reason TEXT overrides"
-        )
+        raise PromotionRefused(f"{_not_passed(candidate)}. --force --reason TEXT overrides")
     with telling.told(context.obj):
-        registry.promote(version, by=operator(), why=reason or "the gate had passed it")
+        if force:
+            registry.promote(version, by=operator(), why=reason)
+        else:
+            promoting.promote(
+                registry,
+                version,
+                context.obj,
+                by=operator(),
+                why=reason,
+                without_shadow=without_shadow.strip(),
+            )
     typer.echo(f"version {version} of {model} is the champion")
+
+
+@app.command()
+def challenge(
+    context: typer.Context,
+    version: Annotated[str, typer.Argument(help="The version that shall be compared with the champion.")],
+    model: Model = DEFAULT_MODEL,
+) -> None:
+    """Let workers score a share of the texts with a version that the gate has passed, beside the champion."""
+    from trainer import telling
+
+    registry = registry_of(model)
+    candidate = registry.version(version)
+    if candidate.gate != "passed":
+        raise PromotionRefused(_not_passed(candidate))
+    with telling.told(context.obj):
+        registry.challenge(version, by=operator(), why="to be compared with the champion")
+    typer.echo(
+        f"version {version} of {model} is the challenger: 'python -m trainer promote {version}' judges it"
+    )
 
 
 @app.command()
@@ -103,3 +137,8 @@ def history(model: Model = DEFAULT_MODEL, as_json: AsJson = False) -> None:  # n
         typer.echo(json.dumps(trail, ensure_ascii=False))
     else:
         report.print_trail(trail, Console())
+
+
+def _not_passed(candidate: "Version") -> str:
+    said = "; ".join(candidate.gate_reasons) or "it has not been judged"
+    return f"the gate has not passed version {candidate.number}: {said}"

@@ -19,7 +19,7 @@ def work(context: typer.Context) -> None:
     from trainer.work import run
 
     settings: Settings = context.obj
-    run(settings.redis_url)
+    run(settings.redis_url, with_trials=settings.shadow > 0)
 
 
 @app.command()

@@ -8,6 +8,10 @@ SAMPLE = 200
 UNKNOWN = "und"
 #: A sample whose most frequent language has a smaller share is mixed, and no language's.
 SHARE = 0.5
+#: Words from which a text by itself is told right: 98 to 99.8 % of the tweets and sentences looked at.
+ENOUGH = 5
+#: A language of a mixed file has at least this share; what is rarer is a mistake as often as a language.
+RARE = 0.03
 
 
 def language(texts: Sequence[str]) -> str:
@@ -35,3 +39,24 @@ def shares(texts: Sequence[str]) -> dict[str, float]:
             counts[code] = counts.get(code, 0) + 1
     whole = sum(counts.values())
     return {code: count / whole for code, count in sorted(counts.items(), key=lambda item: -item[1])}
+
+
+def languages(texts: Sequence[str]) -> list[str]:
+    """Return the language of each text of a mixed file, ``UNKNOWN`` for short ones.
+
+    Where there is one language only, all are ``UNKNOWN``: nobody has to be told apart, at 0.7 ms a text.
+    """
+    import py3langid
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    long = [place for place, text in enumerate(texts) if len(text.split()) >= ENOUGH]
+    sample = [py3langid.classify(texts[place])[0] for place in long[:: max(len(long) // SAMPLE, 1)][:SAMPLE]]
+    present = [code for code in sorted(set(sample)) if sample.count(code) >= max(RARE * len(sample), 2)]
+    found = [UNKNOWN] * len(texts)
+    if len(present) > 1:
+        # One of our own: it is told to choose among these languages only.
+        identifier = LanguageIdentifier.from_model_file(MODEL_FILE)
+        identifier.set_languages(present)
+        for place in long:
+            found[place] = str(identifier.classify(texts[place])[0])
+    return found

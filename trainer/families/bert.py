@@ -53,7 +53,14 @@ def train(
 
     aside = holdout.sides(texts, labels, wanted.watch).watching
     plan.progress("comparing the forms it can serve in", 1.0)
-    made = forms.make(model, tokenizer, labels=names, texts=[texts[place] for place in aside], folder=folder)
+    made = forms.make(
+        model,
+        tokenizer,
+        labels=names,
+        texts=[texts[place] for place in aside],
+        truth=[names.index(labels[place]) for place in aside],
+        folder=folder,
+    )
     return replace(
         made,
         parameters={**wanted.model_dump(), **made.parameters},

@@ -316,6 +316,8 @@ class BertModel(PythonModel):  # type: ignore[misc]  # MLflow carries no types
         self.labels: list[str] = record["labels"]
         self.limit: int = record["limit"]
         self._padding: int = record["padding"]
+        #: What logits are divided by, in every form, so that it is as sure as it is right.
+        self.temperature: float = record["temperature"]
         self._folder = artifacts["model"]
         self._tokenizer = Tokenizer.from_file(str(Path(self._folder) / "tokenizer.json"))
         self._tokenizer.no_padding()
@@ -391,7 +393,7 @@ class BertModel(PythonModel):  # type: ignore[misc]  # MLflow carries no types
     def _answers(self, encoded: Sequence[Encoded]) -> Iterator[dict[str, Any]]:
         ids, mask = self._padded(encoded)
         logits = self._forms.for_batch(ids.size).logits(ids, mask)
-        for row in probabilities(logits)[: len(encoded)].tolist():
+        for row in probabilities(logits / self.temperature)[: len(encoded)].tolist():
             ranked = sorted(zip(self.labels, row, strict=True), key=lambda pair: -pair[1])
             yield {"label": ranked[0][0], "score": ranked[0][1], "scores": dict(ranked)}
 

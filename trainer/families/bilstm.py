@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from trainer.errors import BadData
-from trainer.families import holdout, options, word_vectors
+from trainer.families import holdout, options, temperature, word_vectors
 from trainer.families.family import AS_USUAL, Fitted, Plan, Probabilities
 
 if TYPE_CHECKING:
@@ -73,15 +73,22 @@ def train(
     lesson = bilstm_epochs.Lesson(teaching, watching, wanted, seed)
     learnt = bilstm_epochs.learn(shape, lesson, plan.checkpoints, plan.progress)
     artifacts = {"graph": folder / "bilstm.onnx", "vocabulary": folder / "vocabulary.json"}
-    record = {"labels": names, "limit": wanted.limit, "words": known}
+    calibrated = temperature.fit(learnt.watched, watching.labels)
+    record = {
+        "labels": names,
+        "limit": wanted.limit,
+        "words": known,
+        "temperature": calibrated.temperature,
+    }
     artifacts["vocabulary"].write_text(json.dumps(record, ensure_ascii=False), "utf-8")
     bilstm_onnx.write(learnt.weights, artifacts["graph"])
     model = bilstm_model.BilstmModel()
     model.load({name: str(path) for name, path in artifacts.items()})
-    parity = _parity(model, [texts[place] for place in parts.watching], learnt.watched)
+    told = temperature.tempered(learnt.watched, calibrated.temperature)
+    parity = _parity(model, [texts[place] for place in parts.watching], told)
     return Fitted(
         labels=tuple(names),
-        parameters={**wanted.model_dump(), "known_words": len(known), **parity},
+        parameters={**wanted.model_dump(), "known_words": len(known), **calibrated.parameters(), **parity},
         code=Path(bilstm_model.__file__),
         artifacts=artifacts,
         requirements=tuple(f"{package}=={version(package)}" for package in _PACKAGES),

@@ -87,6 +87,8 @@ class BilstmModel(PythonModel):  # type: ignore[misc]  # MLflow carries no types
         record = json.loads(Path(artifacts["vocabulary"]).read_text("utf-8"))
         self.labels: list[str] = record["labels"]
         self.limit: int = record["limit"]
+        #: What logits are divided by, so that it is as sure as it is right.
+        self.temperature: float = record["temperature"]
         self.numbers = {word: number for number, word in enumerate(record["words"], FIRST_WORD)}
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = settings["threads"]
@@ -159,6 +161,8 @@ class BilstmModel(PythonModel):  # type: ignore[misc]  # MLflow carries no types
             ids[row, : len(text)] = text
         (found,) = self._session.run(None, {"ids": ids})
         rows: npt.NDArray[np.float64] = np.asarray(found, dtype=np.float64)
+        # Powers of probabilities are what divided logits would give; what was rounded to 0 is not impossible.
+        rows = np.maximum(rows, 1e-12) ** (1 / self.temperature)
         # Single precision's sums are off by 1e-7.
         rows /= rows.sum(axis=1, keepdims=True)
         return rows

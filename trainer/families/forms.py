@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from trainer.canary import CANARIES
-from trainer.families import onnx_export
+from trainer.families import onnx_export, temperature
 from trainer.families.family import Fitted, Probabilities
+from trainer.families.temperature import Calibration
 
 #: A form serves if it gives the reference's label at least this often, and its probabilities to within this
 #: on average.
@@ -69,10 +70,19 @@ def compare(reference: Probabilities, found: Probabilities) -> Parity:
     return Parity(len(reference), float(same.mean()), float(difference.mean()), float(difference.max()))
 
 
-def make(model: Any, tokenizer: Any, *, labels: Sequence[str], texts: Sequence[str], folder: Path) -> Fitted:
+def make(
+    model: Any,
+    tokenizer: Any,
+    *,
+    labels: Sequence[str],
+    texts: Sequence[str],
+    folder: Path,
+    truth: Sequence[int] = (),
+) -> Fitted:
     """Write a transformers model to ``folder`` in all forms, each compared with fp32 on ``texts``.
 
-    A form that is not faithful stays behind; ``forms.json`` tells by how much it missed.
+    A form that is not faithful stays behind; ``forms.json`` tells by how much it missed. With ``truth``, the
+    positions of the texts' true labels, all forms get the temperature that fits them.
 
     Raises:
         ValueError: there is no text to compare on.
@@ -92,12 +102,16 @@ def make(model: Any, tokenizer: Any, *, labels: Sequence[str], texts: Sequence[s
         "labels": list(labels),
         "limit": min(tokenizer.model_max_length, model.config.max_position_embeddings),
         "padding": tokenizer.pad_token_id,
+        "temperature": 1.0,
     }
     _write(artifacts["forms"], facts, {})
     every = {**artifacts, bert_model.INT8: onnx}
     reference = _Asked(every, bert_model.REFERENCE)
+    calibrated = _calibrate(reference, texts, truth) if truth else None
+    if calibrated:
+        _write(artifacts["forms"], facts | {"temperature": calibrated.temperature}, {})
     parity = _measure(every, reference, texts)
-    _write(artifacts["forms"], facts, parity)
+    _write(artifacts["forms"], facts | {"temperature": reference.temperature}, parity)
     if parity[bert_model.INT8].is_faithful:
         artifacts[bert_model.INT8] = onnx
     return Fitted(
@@ -106,6 +120,7 @@ def make(model: Any, tokenizer: Any, *, labels: Sequence[str], texts: Sequence[s
             "parameters": model.num_parameters(),
             "limit": facts["limit"],
             "forms": ", ".join(name for name, figures in parity.items() if figures.is_faithful),
+            **(calibrated.parameters() if calibrated else {}),
         },
         code=Path(bert_model.__file__),
         artifacts=artifacts,
@@ -125,11 +140,28 @@ class _Asked:
         paths = {name: str(path) for name, path in artifacts.items()}
         self._model.load(paths, {**bert_model.SETTINGS, "device": "cpu", "form": form})
 
+    @property
+    def temperature(self) -> float:
+        """What its logits are divided by."""
+        return self._model.temperature
+
+    @temperature.setter
+    def temperature(self, wanted: float) -> None:
+        self._model.temperature = wanted
+
     def probabilities(self, texts: Sequence[str]) -> Probabilities:
         """Return one row a text, one column a label."""
         answers: list[Any] = self._model.predict(None, list(texts))
         rows = [[answer["scores"][label] for label in self._model.labels] for answer in answers]
         return np.array(rows, dtype=np.float64).reshape(len(texts), len(self._model.labels))
+
+
+def _calibrate(reference: _Asked, texts: Sequence[str], truth: Sequence[int]) -> Calibration:
+    """Fit the temperature to the reference's answers, and have it answer with it from now on."""
+    found = temperature.fit(reference.probabilities(texts), truth)
+    reference.temperature = found.temperature
+    _log.info("forms.calibrated", extra=found.parameters())
+    return found
 
 
 def _measure(artifacts: Mapping[str, Path], reference: _Asked, texts: Sequence[str]) -> dict[str, Parity]:

@@ -1,0 +1,1 @@
+"""The challenger beside the champion: a sample of texts, scored where it delays nobody."""
