@@ -52,7 +52,7 @@ class Hour(TypedDict):
 
 
 class Class(TypedDict):
-    """Live quality of one class, by feedback. A figure is None where it is undefined, and so is its interval."""
+    """Live quality of one class, by feedback. What is undefined is None, and so is its interval."""
 
     label: str
     precision: float | None
@@ -65,7 +65,7 @@ class Class(TypedDict):
 
 
 class Quality(TypedDict):
-    """Live quality of one version within the analysis' window; without enough feedback, the estimate alone."""
+    """Quality of one version within the analysis' window; without enough feedback, the estimate alone."""
 
     version: str
     at: float
@@ -134,9 +134,9 @@ class Model(TypedDict):
 class Overview(TypedDict):
     """All of it.
 
-    ``at`` is the present, ``windows_at`` up to when negative results are counted. The models' figures come from
-    the history: they hold what happened up to ``history_at``, which stands still while the database is away
-    and is None before it was read for the first time.
+    ``at`` is the present, ``windows_at`` up to when negative results are counted. The models' figures come
+    from the history: they hold what happened up to ``history_at``, which stands still while the database is
+    away and is None before it was read for the first time.
     """
 
     at: float

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contract.registry import DEFAULT_MODEL
 from monitoring.errors import ConfigurationError
+from monitoring.history.counting import COUNTS_RETENTION
 from monitoring.judging import Rules
 from monitoring.retraining.triggers import Order, Wishes
 from monitoring.rule import By
@@ -140,6 +141,8 @@ class Settings(BaseSettings):
     database_url: SecretStr = SecretStr("sqlite:///.barometer/history.db")
     #: What is older is deleted.
     retention: Annotated[Duration, Field(ge=timedelta(hours=1))] = timedelta(days=30)
+    #: Counts by minute, which name nobody, are kept longer.
+    counts_retention: Annotated[Duration, Field(ge=timedelta(days=8))] = COUNTS_RETENTION
     #: Keep the texts of predictions too. They are personal data.
     keep_text: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

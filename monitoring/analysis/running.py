@@ -65,7 +65,9 @@ def _compare(archive: Archive, of: Version, now_ms: int, plan: Plan) -> None:
         archive.report(ESTIMATE, of, now_ms, {**now.to_dict(), "reference": reference["accuracy"]})
     before = Sample(reference["labels"], reference["scores"], reference["sizes"], _texts(first))
     found = [drift.to_dict() for drift in drifts(before, sample(current), plan.minimum)]
-    archive.report(DRIFT, of, now_ms, {"drifts": found, "rows": len(current)})
+    archive.report(
+        DRIFT, of, now_ms, {"drifts": found, "rows": len(current), "reference": len(before.labels)}
+    )
     archive.report(DATA, of, now_ms, data(current))
 
 
