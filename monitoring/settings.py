@@ -105,6 +105,8 @@ class Settings(BaseSettings):
     queue_age: RuleSettings = RuleSettings(threshold=30, hold_off=timedelta(seconds=20))
     #: Workers of a model: so many are too few.
     no_worker: RuleSettings = RuleSettings(threshold=0, severity=Severity.CRITICAL)
+    #: Versions that the workers of one model answer with: more than so many for the hold-off.
+    mixed_versions: RuleSettings = RuleSettings(threshold=1, hold_off=timedelta(minutes=5))
     #: Webhooks that are due and not sent.
     webhook_backlog: RuleSettings = RuleSettings(threshold=1_000)
     #: Seconds for which a notice of an alert has not reached its target.
@@ -186,6 +188,7 @@ class Settings(BaseSettings):
             webhooks=self.webhook_backlog.named("webhook_backlog"),
             notices=self.target_down.named("target_down"),
             disk=self.disk.named("disk"),
+            versions=self.mixed_versions.named("mixed_versions"),
         )
 
 
