@@ -1,8 +1,8 @@
 """Which languages texts are in. The only file that knows py3langid.
 
 A model of 97 languages in the package itself, no network; 0.1 ms a text (docs/experiments.md says beside what
-it was chosen). It answers something for any text, so what it is not sure of is nobody's language here: of our
-English and French tweets one in a thousand is then called by another's name, and one in ten by none.
+it was chosen). It answers something for any text, so what it is not sure of is nobody's language here: of
+English and French tweets and reviews two in a thousand have another's name then, and one in twelve has none.
 """
 
 from collections import Counter

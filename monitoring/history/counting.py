@@ -15,7 +15,8 @@ from contract.states import Status
 from monitoring.history.latencies import bucket
 
 MINUTE_MS = 60_000
-#: How long counts are kept: this month beside the same one a year ago. 150 MB a model at most.
+#: How long counts are kept: this month beside the same one a year ago. A model that is
+#: busy in every minute takes 250 MB (455 bytes a minute, at 300 predictions a second).
 COUNTS_RETENTION = timedelta(days=400)
 
 
@@ -71,8 +72,8 @@ class Counts:
             "succeeded": self.succeeded,
             "failed": self.failed,
             "canceled": self.canceled,
-            "labels": json.dumps(self.labels),
-            "latencies": json.dumps(self.latencies),
+            "labels": json.dumps(self.labels, separators=(",", ":")),
+            "latencies": json.dumps(self.latencies, separators=(",", ":")),
         }
 
     @classmethod
