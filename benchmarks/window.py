@@ -97,13 +97,13 @@ def _write(client: redis.Redis, rate: int, seconds: int) -> dict[str, float]:
     for piece in range(seconds * 1000 // PIECE_MS):
         with client.pipeline(transaction=False) as pipe:
             for i in range(rate * PIECE_MS // 1000):
-                pipe.xadd(keys.EVENTS, _event(f"p{piece}-{i}", "sentiment", "positive"))
+                pipe.xadd(keys.EVENTS, event(f"p{piece}-{i}", "sentiment", "positive"))
             # Not at the same moment of each second: the ticks are once a second too.
             number, within = divmod(piece * PIECE_MS, 1_000)
             is_burst = within // PIECE_MS == number * 37 % (1_000 // PIECE_MS)
             if is_burst:
                 for i in range(4):
-                    pipe.xadd(keys.EVENTS, _event(f"n{piece}-{i}", f"m{number}", "negative"))
+                    pipe.xadd(keys.EVENTS, event(f"n{piece}-{i}", f"m{number}", "negative"))
             pipe.execute()
         if is_burst:
             told[f"m{number}"] = time.monotonic()
@@ -111,7 +111,8 @@ def _write(client: redis.Redis, rate: int, seconds: int) -> dict[str, float]:
     return told
 
 
-def _event(id: str, model: str, label: str) -> dict[str, str]:
+def event(id: str, model: str, label: str) -> dict[str, str]:
+    """Return the event of a prediction that succeeded just now, as a worker writes it."""
     now = time.time()
     output = f'{{"label": "{label}", "score": 0.9, "scores": [{{"label": "{label}", "score": 0.9}}]}}'
     return {

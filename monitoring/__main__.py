@@ -51,7 +51,7 @@ def check() -> None:
 
 @app.command()
 def status() -> None:
-    """Print the counts now, the open alerts and the last ten."""
+    """Print the counts now, the open alerts and the last ten, and each model's rates, latency and quality."""
     import redis
     from rich.console import Console
 

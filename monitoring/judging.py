@@ -11,6 +11,7 @@ from datetime import timedelta
 from contract.alerts import Alert
 from contract.events import Event
 from monitoring import events, refusals, rule
+from monitoring.recent import Standings
 from monitoring.refusals import RefusalsRule
 from monitoring.rule import By, Negative, NegativesRule
 from monitoring.rules.life import Life
@@ -74,6 +75,10 @@ class Judge:
     def advance(self, now_ms: int) -> list[Alert]:
         """Let time pass, every earlier event having been judged; return the alerts that fired or ended."""
         return [*self._steps(now_ms), *self._negatives.advance(now_ms)]
+
+    def standings(self, now_ms: int) -> Standings:
+        """Return the windows of negative results that end now, for people to see."""
+        return self._negatives.standings(now_ms)
 
     def _steps(self, now_ms: int) -> list[Alert]:
         return [

@@ -26,6 +26,7 @@ from monitoring.alerts import AlertBook
 from monitoring.errors import MalformedEvent
 from monitoring.judging import Judge, Rules
 from monitoring.notices import NoticeBook
+from monitoring.recent import Standings
 from monitoring.rule import Negative
 from monitoring.telemetry import Telemetry
 from monitoring.window import EntryId
@@ -62,6 +63,8 @@ class Monitor:
         self._book = AlertBook(client)
         self._notices = NoticeBook(client)
         self._position: _Position | None = None
+        #: The windows at the last look, for whoever shows them; None before the first.
+        self.standings: Standings | None = None
 
     def tick(self) -> None:
         """Judge all that happened since the last tick.
@@ -78,6 +81,8 @@ class Monitor:
         self._write(position.judge.advance(now))
         self._save(now, position.tail.cursor)
         self._position = position
+        # What was read may be younger than the time taken before.
+        self.standings = position.judge.standings(max(now, EntryId.parse(position.tail.cursor).ms))
         self._telemetry.ticked()
 
     def _handle(self, event: Event, judge: Judge) -> None:

@@ -9,8 +9,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
+from heapq import nlargest
 
 from contract.alerts import Alert
+from contract.overview import TIMES, WINDOWS
+from monitoring.recent import Recent, Standings
 from monitoring.window import EntryId, Fired, Resolved, Window
 
 NAME = "negatives"
@@ -81,20 +84,38 @@ class NegativesRule:
             for subject in negative.subjects(by):
                 seen.setdefault(subject, []).append(negative.entry)
         self._windows = {subject: self._restored(subject, entries) for subject, entries in seen.items()}
+        self._recent: dict[str, Recent] = {}
+        for subject, entries in seen.items():
+            for entry in entries:
+                self._remember(subject, entry)
 
     def update(self, negative: Negative) -> list[Alert]:
         """Count one negative result; return the alerts it ended or fired, in order."""
-        return [
-            self._alert(subject, change)
-            for subject in negative.subjects(self._by)
-            for change in self._window(subject).update(negative.entry)
-        ]
+        changed = []
+        for subject in negative.subjects(self._by):
+            self._remember(subject, negative.entry)
+            changes = self._window(subject).update(negative.entry)
+            changed += [self._alert(subject, change) for change in changes]
+        return changed
 
     def advance(self, now_ms: int) -> list[Alert]:
         """Let time pass; return the alerts that ended. Subjects without recent negatives are forgotten."""
         changes = [(subject, window.advance(now_ms)) for subject, window in self._windows.items()]
         self._windows = {s: window for s, window in self._windows.items() if not window.is_idle(now_ms)}
         return [self._alert(subject, change) for subject, change in changes if change]
+
+    def standings(self, now_ms: int) -> Standings:
+        """Return the fullest windows that end now; subjects without recent negatives are forgotten."""
+        counts = {subject: recent.count(now_ms) for subject, recent in self._recent.items()}
+        self._recent = {subject: self._recent[subject] for subject, count in counts.items() if count}
+        fullest = nlargest(WINDOWS, self._recent, key=counts.__getitem__)
+        return Standings(
+            now_ms, tuple(self._recent[subject].standing(subject, now_ms, TIMES) for subject in fullest)
+        )
+
+    def _remember(self, subject: str, entry: EntryId) -> None:
+        span_ms = self._span // timedelta(milliseconds=1)
+        self._recent.setdefault(subject, Recent(span_ms)).add(entry.ms)
 
     def _window(self, subject: str) -> Window:
         return self._windows.setdefault(subject, Window(self._limit, self._span))

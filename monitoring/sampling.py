@@ -59,12 +59,23 @@ class Sampler:
         for lane in URGENT:
             pipe.lindex(keys.queue(jobs.queue_name(model, lane)), 0)
         *waiting, high, default = pipe.execute()
+        served = self._served(workers)
         return Serving(
-            workers=int(self.client.exists(*workers)) if workers else 0,
+            workers=len(served),
+            versions=frozenset(version for version in served if version),
             waiting=sum(waiting),
             oldest_s=max(self._age(head, now) for head in (high, default)),
             is_expected=model in self.expected,
         )
+
+    def _served(self, workers: Collection[str]) -> list[str | None]:
+        """Return which version each live worker answers with; None of one that has not said, as RQ's own."""
+        pipe = self.client.pipeline(transaction=False)
+        for worker in workers:
+            pipe.exists(worker)
+            pipe.hget(worker, keys.SERVING)
+        found = pipe.execute()
+        return [version for is_alive, version in zip(found[::2], found[1::2], strict=True) if is_alive]
 
     def _age(self, id: str | None, now: float) -> float:
         """Return how long a job has been waiting, by RQ's own record of it: ours holds the text."""

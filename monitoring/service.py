@@ -20,22 +20,27 @@ from monitoring.analysing import Analysis, Reports
 from monitoring.errors import ConfigurationError
 from monitoring.history import database
 from monitoring.history.asking import Archive
+from monitoring.history.figures import Figures
 from monitoring.history.following import Follower
 from monitoring.history.keeping import History
 from monitoring.history.texts import Texts
 from monitoring.monitor import Monitor
 from monitoring.notifying import Notifier
+from monitoring.overview import Publisher
 from monitoring.retraining.probation import Probation
 from monitoring.retraining.queue import Trainings
 from monitoring.retraining.round import Retraining
 from monitoring.retraining.watch import PromotionWatch
 from monitoring.sampling import Sampler
 from monitoring.settings import Settings
+from monitoring.showing import Limits
 from monitoring.watching import Watch
 from telemetry import supervisor
 
 #: The history is this much behind what happens.
 HISTORY_EVERY = timedelta(seconds=1)
+#: Soon enough for a page that people look at.
+OVERVIEW_EVERY = timedelta(seconds=2)
 #: Conditions last for their hold-off before they matter.
 SAMPLE_EVERY = timedelta(seconds=5)
 NOTIFY_EVERY = timedelta(seconds=1)
@@ -62,16 +67,19 @@ def run(settings: Settings) -> None:
     engine = database.connect(url)
     history = History(engine)
     # A client each: a thread that waits for Redis, or a large answer, holds up no other.
-    clients = [events.connect(settings.redis_url.get_secret_value()) for _ in range(7)]
+    clients = [events.connect(settings.redis_url.get_secret_value()) for _ in range(8)]
     if settings.metrics_port:
         metrics.serve(figures, clients[6], settings.metrics_port)
     monitor = Monitor(clients[0], settings.rules(), exit, targets)
     texts = Texts(clients[1]) if settings.keep_text else None
-    follower = Follower(clients[1], history, settings.retention, texts)
+    follower = Follower(clients[1], history, settings.retention, texts, settings.counts_retention)
+    limits = Limits(settings.limit, settings.window.total_seconds(), settings.negatives_by)
+    publisher = Publisher(clients[7], monitor, follower, Figures(engine), limits, settings.models)
     sampler = Sampler(clients[2], settings.models, (*settings.folders, *_folder_of(url)))
     scheduler = BackgroundScheduler(timezone=UTC)
     _add(scheduler, "window", Job(monitor), settings.tick)
     _add(scheduler, "history", unless_redis_is_away(follower), HISTORY_EVERY)
+    _add(scheduler, "overview", unless_redis_is_away(publisher), OVERVIEW_EVERY)
     conditions = settings.conditions()
     watch = Watch(clients[2], conditions.names, lambda: conditions.judge(sampler.sample()))
     _add(scheduler, "conditions", unless_redis_is_away(watch), SAMPLE_EVERY)

@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contract.registry import DEFAULT_MODEL
 from monitoring.errors import ConfigurationError
+from monitoring.history.counting import COUNTS_RETENTION
 from monitoring.judging import Rules
 from monitoring.retraining.triggers import Order, Wishes
 from monitoring.rule import By
@@ -104,6 +105,8 @@ class Settings(BaseSettings):
     queue_age: RuleSettings = RuleSettings(threshold=30, hold_off=timedelta(seconds=20))
     #: Workers of a model: so many are too few.
     no_worker: RuleSettings = RuleSettings(threshold=0, severity=Severity.CRITICAL)
+    #: Versions that the workers of one model answer with: more than so many for the hold-off.
+    mixed_versions: RuleSettings = RuleSettings(threshold=1, hold_off=timedelta(minutes=5))
     #: Webhooks that are due and not sent.
     webhook_backlog: RuleSettings = RuleSettings(threshold=1_000)
     #: Seconds for which a notice of an alert has not reached its target.
@@ -140,6 +143,8 @@ class Settings(BaseSettings):
     database_url: SecretStr = SecretStr("sqlite:///.barometer/history.db")
     #: What is older is deleted.
     retention: Annotated[Duration, Field(ge=timedelta(hours=1))] = timedelta(days=30)
+    #: Counts by minute, which name nobody, are kept longer.
+    counts_retention: Annotated[Duration, Field(ge=timedelta(days=8))] = COUNTS_RETENTION
     #: Keep the texts of predictions too. They are personal data.
     keep_text: bool = False
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -183,6 +188,7 @@ class Settings(BaseSettings):
             webhooks=self.webhook_backlog.named("webhook_backlog"),
             notices=self.target_down.named("target_down"),
             disk=self.disk.named("disk"),
+            versions=self.mixed_versions.named("mixed_versions"),
         )
 
 

@@ -1,10 +1,13 @@
-"""What ``python -m monitoring status`` prints: counts now, and the last alerts.
+"""What ``python -m monitoring status`` prints: counts now, the last alerts, and each model in one line.
 
-Reads Redis and writes nothing, so it tells the truth whether the service runs or not.
+Reads Redis and writes nothing, so it tells the truth whether the service runs or not; the lines of models are
+the service's last word, with its time.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import cast
 
 import redis
 from rich.console import Group
@@ -13,6 +16,7 @@ from rich.text import Text
 
 from contract import keys
 from contract.alerts import Alert
+from contract.overview import FRESH, Minute, Model, Overview
 from monitoring import events
 from monitoring.alerts import AlertBook
 from monitoring.monitor import negatives, window_start
@@ -20,6 +24,8 @@ from monitoring.rule import NAME, counts, origin
 from monitoring.settings import Settings
 
 ALERTS_SHOWN = 10
+#: What a rate is the mean of.
+MINUTES = 10
 
 
 def report(client: redis.Redis, settings: Settings) -> Group:
@@ -35,6 +41,7 @@ def report(client: redis.Redis, settings: Settings) -> Group:
         _windows(recent, [alert for alert in alerts if alert.resolved_at is None], settings),
         _alerts(alerts[:ALERTS_SHOWN]),
         *(Text(f"silent until {_time(until)}: {place}") for place, until in book.silences().items()),
+        *_models(cast("str | None", client.get(keys.OVERVIEW)), now / 1000),
     )
 
 
@@ -63,6 +70,55 @@ def _alerts(alerts: Sequence[Alert]) -> Table:
         taken_on = alert.acknowledged_by or "-"
         table.add_row(_time(alert.fired_at), resolved, taken_on, alert.severity, alert.summary, alert.id)
     return table
+
+
+def _models(told: str | None, now: float) -> list[Table]:
+    """Return each model's figures; no table before the service has told any."""
+    if told is None:
+        return []
+    overview: Overview = json.loads(told)
+    at = overview["history_at"]
+    is_old = at is None or now - at > FRESH.total_seconds()
+    title = f"Models in the last {MINUTES} minutes" + (f", as of {_time(at)}" if at and is_old else "")
+    table = Table(title=title, title_justify="left")
+    for column in ("model", "a minute", "failed", "negative", "p50", "p95", "accuracy", "estimated", "drift"):
+        table.add_column(column, justify="left" if column in ("model", "drift") else "right")
+    for name, model in overview["models"].items():
+        table.add_row(name, *_rates(model, at or now), *_quality(model))
+    return [table]
+
+
+def _rates(model: Model, now: float) -> list[str]:
+    """Return what ended a minute, shares of it, and the latency of the newest minute that has one."""
+    recent = [minute for minute in model["minutes"] if minute["at"] > now - MINUTES * 60]
+    succeeded, failed = (sum(minute[how] for minute in recent) for how in ("succeeded", "failed"))
+    negative = sum(minute["negative"] for minute in recent)
+    timed: Sequence[Minute | None] = [minute for minute in recent if minute["p50_s"] is not None]
+    last = timed[-1] if timed else None
+    return [
+        f"{(succeeded + failed) / MINUTES:.1f}",
+        _share(failed, succeeded + failed),
+        _share(negative, succeeded),
+        *(f"{last[name]:.3g} s" if last else "-" for name in ("p50_s", "p95_s")),
+    ]
+
+
+def _quality(model: Model) -> list[str]:
+    """Return the newest version's accuracy by feedback and by estimate, and what has drifted."""
+    accuracy = estimated = "-"
+    if model["quality"]:
+        newest = model["quality"][0]
+        if newest["accuracy"] is not None:
+            accuracy = f"{newest['accuracy']:.1%} of {newest['judged']}"
+        if newest["estimated_accuracy"] is not None:
+            estimated = f"{newest['estimated_accuracy']:.1%}"
+    found = model["drift"][0]["comparisons"] if model["drift"] else []
+    drifting = ", ".join(one["name"] for one in found if one["is_drifting"])
+    return [accuracy, estimated, drifting or ("no" if found else "-")]
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "-"
 
 
 def _time(at: float) -> str:

@@ -3,9 +3,9 @@
 A difference counts when it is large *and* significant *and* both samples are: with many texts every trifle is
 significant, with few of them chance looks large.
 
-Labels: population stability index, chi-square test. Scores and sizes: Kolmogorov and Smirnov's distance and
-test. Texts: a classifier that tells old from new, by its cross-validated area under the ROC curve (Rabanser,
-Günnemann and Lipton 2019); the p-value is Mann and Whitney's, which is the same statistic.
+Labels and languages: population stability index, chi-square test. Scores and sizes: Kolmogorov and
+Smirnov's distance and test. Texts: a classifier that tells old from new, by its cross-validated area under
+the ROC curve (Rabanser, Günnemann and Lipton 2019); the p-value is Mann and Whitney's, the same statistic.
 """
 
 from collections import Counter
@@ -26,16 +26,19 @@ AUC = 0.65
 P_VALUE = 0.01
 #: A share of nothing would make the index infinite.
 SMALLEST_SHARE = 1e-4
+#: Rarer languages are compared as one: among 97 a detector finds a few that nobody wrote.
+COMMON_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Answers of one version: label and score of each, sizes in characters, texts if they are kept."""
+    """Answers of one version: label and score of each, sizes in characters; texts and theirs if kept."""
 
     labels: Sequence[str]
     scores: Sequence[float]
     sizes: Sequence[float] = ()
     texts: Sequence[str] = ()
+    languages: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,28 +65,41 @@ class Drift:
 def drifts(reference: Sample, current: Sample, minimum: int) -> Iterator[Drift]:
     """Yield a comparison of all that both samples hold ``minimum`` of."""
     if _enough(reference.labels, current.labels, minimum):
-        yield label_drift(reference.labels, current.labels)
+        yield kinds_drift("labels", reference.labels, current.labels)
     for what in ("scores", "sizes"):
         old, new = getattr(reference, what), getattr(current, what)
         if _enough(old, new, minimum):
             yield distance(what, old, new)
+    if _enough(reference.languages, current.languages, minimum):
+        yield language_drift(reference.languages, current.languages)
     if _enough(reference.texts, current.texts, minimum):
         yield text_drift(reference.texts, current.texts)
 
 
-def label_drift(old: Sequence[str], new: Sequence[str]) -> Drift:
-    """Compare how often each label was answered."""
+def language_drift(old: Sequence[str], new: Sequence[str]) -> Drift:
+    """Compare how often texts were in each language."""
+    common = _common(old) | _common(new)
+    folded = ([one if one in common else "others" for one in found] for found in (old, new))
+    return kinds_drift("languages", *folded)
+
+
+def _common(languages: Sequence[str]) -> set[str]:
+    return {one for one, count in Counter(languages).items() if count >= COMMON_SHARE * len(languages)}
+
+
+def kinds_drift(what: str, old: Sequence[str], new: Sequence[str]) -> Drift:
+    """Compare how often each kind occurred: a label, a language."""
     before, after = Counter(old), Counter(new)
-    labels = sorted(before | after)
+    kinds = sorted(before | after)
     shares = [
-        (max(before[label] / len(old), SMALLEST_SHARE), max(after[label] / len(new), SMALLEST_SHARE))
-        for label in labels
+        (max(before[kind] / len(old), SMALLEST_SHARE), max(after[kind] / len(new), SMALLEST_SHARE))
+        for kind in kinds
     ]
     psi = sum((b - a) * log(b / a) for a, b in shares)
-    table = [[before[label] for label in labels], [after[label] for label in labels]]
-    # One label alone leaves nothing to test.
-    p_value = float(stats.chi2_contingency(table).pvalue) if len(labels) > 1 else 1.0
-    return Drift("labels", "psi", psi, PSI, p_value, len(new))
+    table = [[before[kind] for kind in kinds], [after[kind] for kind in kinds]]
+    # One kind alone leaves nothing to test.
+    p_value = float(stats.chi2_contingency(table).pvalue) if len(kinds) > 1 else 1.0
+    return Drift(what, "psi", psi, PSI, p_value, len(new))
 
 
 def distance(what: str, old: Sequence[float], new: Sequence[float]) -> Drift:

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from monitoring.analysis.intervals import Interval, Z
+
 #: Fewer labelled predictions than this calibrate nothing.
 CALIBRATION_ROWS = 200
 
@@ -21,10 +23,14 @@ Scores = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Expected figures of ``rows`` predictions. ``is_calibrated``: by labelled ones of this version."""
+    """Expected figures of ``rows`` predictions. ``is_calibrated``: by labelled ones of this version.
+
+    ``interval`` is of chance alone: how many of so many answers are right if the scores mean what they say.
+    """
 
     rows: int
     accuracy: float
+    interval: Interval
     f1: Mapping[str, float]
     is_calibrated: bool
 
@@ -54,9 +60,17 @@ def estimate(scores: Sequence[Scores], labelled: Sequence[tuple[Scores, str]] = 
     return Estimate(
         rows=len(scores),
         accuracy=float(hits.sum() / len(scores)),
+        interval=_of_chance((expected * answered).sum(axis=1)),
         f1={label: float(value) for label, value in zip(labels, f1, strict=True)},
         is_calibrated=is_calibrated,
     )
+
+
+def _of_chance(right: npt.NDArray[np.float64]) -> Interval:
+    """Return the mean of trials that succeed with these probabilities (Poisson's binomial, as a normal)."""
+    mean = float(right.mean())
+    half = Z * float(np.sqrt((right * (1 - right)).sum())) / len(right)
+    return Interval(mean, max(0.0, mean - half), min(1.0, mean + half))
 
 
 def _calibrated(

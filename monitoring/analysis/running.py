@@ -13,6 +13,7 @@ from typing import Any
 from monitoring.analysis.drift import Sample, drifts
 from monitoring.analysis.estimate import Estimate, Scores, estimate
 from monitoring.analysis.kinds import DATA, DRIFT, ESTIMATE, QUALITY
+from monitoring.analysis.languages import detected, shares
 from monitoring.analysis.quality import quality
 from monitoring.history.asking import Archive, Version
 
@@ -63,10 +64,21 @@ def _compare(archive: Archive, of: Version, now_ms: int, plan: Plan) -> None:
     labelled = [(row["scores"], row["truth"]) for row in archive.judged(of, 0) if row["scores"]]
     if now := _estimate(current, labelled):
         archive.report(ESTIMATE, of, now_ms, {**now.to_dict(), "reference": reference["accuracy"]})
-    before = Sample(reference["labels"], reference["scores"], reference["sizes"], _texts(first))
-    found = [drift.to_dict() for drift in drifts(before, sample(current), plan.minimum)]
-    archive.report(DRIFT, of, now_ms, {"drifts": found, "rows": len(current)})
-    archive.report(DATA, of, now_ms, data(current))
+    before = Sample(
+        labels=reference["labels"],
+        scores=reference["scores"],
+        sizes=reference["sizes"],
+        # Only those that the reference was made of: what came later is what they are compared with.
+        texts=_texts(first[: len(reference["labels"])]),
+        # One that was kept before languages were looked at has none.
+        languages=reference.get("languages", ()),
+    )
+    after = sample(current)
+    found = [drift.to_dict() for drift in drifts(before, after, plan.minimum)]
+    archive.report(
+        DRIFT, of, now_ms, {"drifts": found, "rows": len(current), "reference": len(before.labels)}
+    )
+    archive.report(DATA, of, now_ms, data(current, after.languages))
 
 
 def _kept_reference(
@@ -80,6 +92,7 @@ def _kept_reference(
         "labels": list(found.labels),
         "scores": list(found.scores),
         "sizes": list(found.sizes),
+        "languages": list(found.languages),
         "accuracy": new.accuracy if new else None,
     }
     archive.keep_reference(of, now_ms, body)
@@ -98,11 +111,12 @@ def sample(rows: Sequence[Row]) -> Sample:
         scores=[row["score"] for row in rows if row["score"] is not None],
         sizes=[row["size"] for row in rows if row["size"] is not None],
         texts=_texts(rows),
+        languages=_languages(rows),
     )
 
 
-def data(rows: Sequence[Row]) -> dict[str, Any]:
-    """Return what the texts are like, as shares; empty and repeated ones are known where texts are kept."""
+def data(rows: Sequence[Row], languages: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what the texts are like, as shares; None where only texts that are kept would tell."""
     sizes = sorted(row["size"] for row in rows if row["size"] is not None)
     texts = [row["text"] for row in rows if row["text"] is not None]
     return {
@@ -111,7 +125,13 @@ def data(rows: Sequence[Row]) -> dict[str, Any]:
         "median_size": sizes[len(sizes) // 2] if sizes else None,
         "empty": sum(not text.strip() for text in texts) / len(texts) if texts else None,
         "repeated": 1 - len(set(texts)) / len(texts) if texts else None,
+        "languages": shares(languages),
     }
+
+
+def _languages(rows: Sequence[Row]) -> list[str]:
+    """Return the languages of the texts that are kept."""
+    return list(detected([row["text"] for row in rows if row["text"] is not None]))
 
 
 def _texts(rows: Sequence[Row]) -> list[str]:

@@ -12,6 +12,7 @@ import redis
 
 from monitoring import events
 from monitoring.errors import HistoryUnavailable
+from monitoring.history.counting import COUNTS_RETENTION
 from monitoring.history.keeping import History
 from monitoring.history.rows import rows
 from monitoring.history.texts import Texts
@@ -32,12 +33,20 @@ class Follower:
     """Keeps the history up to date; safe to call again after anything."""
 
     def __init__(
-        self, client: redis.Redis, history: History, retention: timedelta, texts: Texts | None = None
+        self,
+        client: redis.Redis,
+        history: History,
+        retention: timedelta,
+        texts: Texts | None = None,
+        counts_retention: timedelta = COUNTS_RETENTION,
     ) -> None:
         self._client = client
         self._history = history
         self._retention = retention
+        self._counts_retention = counts_retention
         self._texts = texts
+        #: Redis' time up to which all that happened is in the history; None before it was for the first time.
+        self.kept_ms: int | None = None
         self._progress: _Progress | None = None
         self._is_away = False
 
@@ -47,11 +56,14 @@ class Follower:
         Raises:
             redis.RedisError: Redis is away.
         """
+        # Before the stream is read: what is older than this is then in the history.
+        now = events.now_ms(self._client)
         try:
             # As in the monitor: after a failure everything follows from what the database says.
             progress, self._progress = self._progress or self._start(), None
             self._follow(progress)
-            self._forget(progress)
+            self.kept_ms = now
+            self._forget(progress, now)
         except HistoryUnavailable as error:
             if not self._is_away:
                 log.warning("history.away", extra={"reason": str(error)})
@@ -85,10 +97,9 @@ class Follower:
             self._history.keep(found, cursor)
             progress.cursor = cursor
 
-    def _forget(self, progress: _Progress) -> None:
-        now = events.now_ms(self._client)
+    def _forget(self, progress: _Progress, now: int) -> None:
         if now - progress.forgotten_ms < FORGET_EVERY // timedelta(milliseconds=1):
             return
-        if gone := self._history.forget(now, self._retention):
+        if gone := self._history.forget(now, self._retention, self._counts_retention):
             log.info("history.forgotten", extra={"rows": gone})
         progress.forgotten_ms = now

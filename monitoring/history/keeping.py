@@ -1,15 +1,18 @@
 """Writing the history: events with their cursor in one transaction, what is too old, what is to be erased.
 
 The cursor is committed with what it stands for, so a crash repeats a batch or does not; a repeated batch
-finds its rows and changes nothing. What was erased stays so, also when its event is read afterwards.
+finds its rows and changes nothing. What was erased stays so, also when its event is read afterwards; the
+counts by minute name nobody and stay.
 """
 
+from collections.abc import Iterator
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, delete, func, select
 
+from monitoring.history.counting import COUNTS_RETENTION, Counts, Place, counted
 from monitoring.history.database import insert, transaction, upgrade
 from monitoring.history.rows import Row, Rows
 from monitoring.history.tables import (
@@ -17,6 +20,7 @@ from monitoring.history.tables import (
     cursors,
     erasures,
     feedback,
+    minutes,
     predictions,
     reports,
 )
@@ -51,11 +55,14 @@ class History:
     def keep(self, rows: Rows, cursor: str) -> None:
         """Write a batch, and that the stream has been read up to ``cursor``."""
         with transaction(self._engine) as connection:
+            # First, because it locks: another process with the same batch waits here, then finds its rows.
+            _upsert(connection, cursors, [{"stream": STREAM, "entry": cursor}], _replaced)
             erased = _Erasures(connection)
-            _upsert(connection, predictions, erased.left(rows.predictions), _newer)
+            ended = erased.left(rows.predictions)
+            _count(connection, counted(_unseen(connection, ended)))
+            _upsert(connection, predictions, ended, _newer)
             _upsert(connection, feedback, erased.left(rows.feedback), _newer)
             _upsert(connection, alerts, rows.alerts, _went_on)
-            _upsert(connection, cursors, [{"stream": STREAM, "entry": cursor}], _replaced)
 
     def erase(self, kind: Erased, subject: str, at_ms: int) -> int:
         """Delete what is kept of one prediction, or of one key up to ``at_ms``; return how many rows."""
@@ -71,11 +78,15 @@ class History:
                 ).rowcount
             return gone
 
-    def forget(self, now_ms: int, retention: timedelta) -> int:
-        """Delete what is older than ``retention``; return how many rows. Open alerts stay."""
+    def forget(
+        self, now_ms: int, retention: timedelta, counts_retention: timedelta = COUNTS_RETENTION
+    ) -> int:
+        """Delete what is older than ``retention``; return how many rows. Open alerts stay, counts longer."""
         before = now_ms - retention // timedelta(milliseconds=1)
         gone = sum(self._forget_many(table, before) for table in (predictions, feedback))
         with transaction(self._engine) as connection:
+            last = now_ms - counts_retention // timedelta(milliseconds=1)
+            gone += connection.execute(delete(minutes).where(minutes.c.at_ms < last)).rowcount
             # The stream holds nothing this old, so no erasure is needed any longer to keep it away.
             for column in (alerts.c.resolved_ms, reports.c.at_ms, erasures.c.at_ms):
                 gone += connection.execute(delete(column.table).where(column < before)).rowcount
@@ -109,6 +120,32 @@ class _Erasures:
             self._until.get((Erased.KEY, row["owner"]), -1),
         )
         return bool(row["at_ms"] <= until)
+
+
+def _unseen(connection: Connection, rows: list[Row]) -> Iterator[Row]:
+    """Yield the rows whose events are in no row yet: each event counts once, however often it is read."""
+    ids = {row["id"] for row in rows}
+    asked = select(predictions.c.id, predictions.c.at_ms).where(predictions.c.id.in_(ids))
+    last: dict[str, int] = {row.id: row.at_ms for row in connection.execute(asked)} if ids else {}
+    for row in rows:
+        if row["at_ms"] > last.get(row["id"], -1):
+            last[row["id"]] = row["at_ms"]
+            yield row
+
+
+def _count(connection: Connection, found: dict[Place, Counts]) -> None:
+    """Add to the minutes."""
+    if not found:
+        return
+    at_ms = {place.at_ms for place in found}
+    for row in connection.execute(select(minutes).where(minutes.c.at_ms.in_(at_ms))).mappings():
+        place = Place(row["at_ms"], row["model"])
+        if place in found:
+            found[place].merge(Counts.from_row({**row}))
+    rows = [
+        {"at_ms": place.at_ms, "model": place.model, **counts.to_row()} for place, counts in found.items()
+    ]
+    _upsert(connection, minutes, rows, _replaced)
 
 
 def _upsert(connection: Connection, table: Table, rows: list[Row], change: Any) -> None:

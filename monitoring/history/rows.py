@@ -74,6 +74,7 @@ def prediction(event: Event) -> Row:
             "size": int(fields["size"]) if fields.get("size") else None,
             "is_truncated": fields.get("is_truncated") == "1",
             "text": None,
+            "batch": fields.get("batch", ""),
         }
     except KeyError as error:
         raise MalformedEvent(f"the field {error} is missing") from error

@@ -27,9 +27,23 @@ predictions = Table(
     Column("size", Integer),  # characters of input and metadata
     Column("is_truncated", Boolean, nullable=False),
     Column("text", Text),
+    Column("batch", String, nullable=False, server_default=""),  # the id of the one it was a row of
     Index("predictions_by_time", "at_ms"),
     Index("predictions_by_version", "model", "version", "at_ms"),
     Index("predictions_by_owner", "owner", "at_ms"),
+)
+
+#: Predictions that ended by minute, see monitoring.history.counting; they stay when the rows above are gone.
+minutes = Table(
+    "minutes",
+    metadata,
+    Column("at_ms", BigInteger, primary_key=True, autoincrement=False),  # its first
+    Column("model", String, primary_key=True),
+    Column("succeeded", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("canceled", Integer, nullable=False),
+    Column("labels", Text, nullable=False),  # JSON object, label to count
+    Column("latencies", Text, nullable=False),  # JSON object, see monitoring.history.latencies
 )
 
 feedback = Table(

@@ -1,19 +1,23 @@
 """What is wrong right now: a sample of the service in, findings out. Pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from monitoring.rules.rule import Finding, Rule
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """One model's side of the queue now. ``oldest_s``: how long the first of those that wait has."""
+    """One model's side of the queue now. ``oldest_s``: how long the first of those that wait has.
+
+    ``versions`` are those that its live workers answer with.
+    """
 
     workers: int
     waiting: int
     oldest_s: float
     is_expected: bool
+    versions: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +46,19 @@ class Conditions:
     webhooks: Rule
     notices: Rule
     disk: Rule
+    versions: Rule
 
     @property
     def names(self) -> set[str]:
         """Return the names of these rules."""
-        return {
-            rule.name for rule in (self.queue_age, self.no_worker, self.webhooks, self.notices, self.disk)
-        }
+        return {getattr(self, one.name).name for one in fields(self)}
 
     def judge(self, sample: Sample) -> Iterator[Finding]:
         """Yield what each rule finds."""
         for model, serving in sample.models.items():
             yield queue_age(self.queue_age, model, serving)
             yield no_worker(self.no_worker, model, serving)
+            yield versions(self.versions, model, serving)
         yield webhooks(self.webhooks, sample)
         yield notices(self.notices, sample)
         for folder, used in sample.disks.items():
@@ -75,6 +79,13 @@ def no_worker(rule: Rule, model: str, serving: Serving) -> Finding:
     is_needed = serving.is_expected or serving.waiting > 0
     summary = f"{serving.workers} workers serve {model}, and {serving.waiting} predictions wait"
     return Finding(rule, model, serving.workers, is_needed and serving.workers <= rule.threshold, summary)
+
+
+def versions(rule: Rule, model: str, serving: Serving) -> Finding:
+    """Judge whether all workers answer with one version: one that hangs behind keeps its own for long."""
+    number = len(serving.versions)
+    summary = f"The workers of {model} answer with different versions: {', '.join(sorted(serving.versions))}"
+    return Finding(rule, model, number, number > rule.threshold, summary)
 
 
 def webhooks(rule: Rule, sample: Sample) -> Finding:

@@ -1,6 +1,7 @@
 """What is wrong right now: each rule pinned, the sample against a real Redis, and the watch on both."""
 
 import shutil
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -25,8 +26,15 @@ def rule(threshold: float, name: str = "r", hold_off: timedelta = NO_TIME) -> Ru
     return Rule(name, threshold, NO_TIME, hold_off, Severity.WARNING)
 
 
-def serving(workers: int = 1, waiting: int = 0, oldest_s: float = 0, *, is_expected: bool = False) -> Serving:
-    return Serving(workers, waiting, oldest_s, is_expected)
+def serving(
+    workers: int = 1,
+    waiting: int = 0,
+    oldest_s: float = 0,
+    *,
+    is_expected: bool = False,
+    versions: Collection[str] = (),
+) -> Serving:
+    return Serving(workers, waiting, oldest_s, is_expected, frozenset(versions))
 
 
 @pytest.mark.parametrize(
@@ -39,6 +47,8 @@ def serving(workers: int = 1, waiting: int = 0, oldest_s: float = 0, *, is_expec
         (conditions.no_worker(rule(0), "m", serving(workers=0, is_expected=True)), True, 0),
         (conditions.no_worker(rule(0), "m", serving(workers=1, waiting=1)), False, 1),
         (conditions.no_worker(rule(1), "m", serving(workers=1, waiting=1)), True, 1),
+        (conditions.versions(rule(1), "m", serving(versions="3")), False, 1),
+        (conditions.versions(rule(1), "m", serving(versions="34")), True, 2),
         (conditions.webhooks(rule(10), Sample(webhooks_due=10)), False, 10),
         (conditions.webhooks(rule(10), Sample(webhooks_due=11)), True, 11),
         (conditions.notices(rule(120), Sample(notices_late_s=120)), False, 120),
@@ -81,6 +91,19 @@ def test_a_sample_tells_what_waits_who_works_and_what_is_due(client, tmp_path):
     assert sample.notices_late_s == pytest.approx(30, abs=5)
     usage = shutil.disk_usage(tmp_path)
     assert sample.disks == {str(tmp_path): pytest.approx(usage.used / (usage.used + usage.free), abs=0.02)}
+
+
+def test_versions_are_those_of_live_workers_that_have_said_theirs(client):
+    for worker, version in (("a", "3"), ("b", "3"), ("c", "4"), ("silent", None)):
+        client.sadd(keys.workers("tone"), f"rq:worker:{worker}")
+        client.hset(
+            f"rq:worker:{worker}", mapping={"birth": "x", **({keys.SERVING: version} if version else {})}
+        )
+    client.sadd(keys.workers("tone"), "rq:worker:dead")
+    sampler = Sampler(client, ["tone"], [])
+    assert sampler.sample().models["tone"] == serving(workers=4, is_expected=True, versions=("3", "4"))
+    client.delete("rq:worker:c")
+    assert sampler.sample().models["tone"] == serving(workers=3, is_expected=True, versions=("3",))
 
 
 def test_a_condition_that_is_watched_fires_once_survives_a_restart_and_ends(client):

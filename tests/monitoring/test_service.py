@@ -149,6 +149,28 @@ def test_status_shows_counts_open_alerts_and_the_last_ones(client: redis.Redis, 
     assert rows[3] == [*times, "-", "warning", "over", over.id]
 
 
+def test_status_shows_the_last_word_on_each_model(client, redis_url):
+    at = minutes_ago(client, 0) // 1000
+    minute = {"at": at - 60, "succeeded": 30, "failed": 10, "canceled": 5, "negative": 6,
+              "p50_s": 0.0123, "p95_s": 0.5, "p99_s": 1.0}  # fmt: skip
+    idle = {**minute, "at": at, "succeeded": 0, "failed": 0, "negative": 0, "p50_s": None, "p95_s": None}
+    comparisons = [{"name": "labels", "is_drifting": True}, {"name": "sizes", "is_drifting": False}]
+    model = {"minutes": [{**minute, "at": at - 700}, minute, idle], "drift": [{"comparisons": comparisons}],
+             "quality": [{"accuracy": 0.875, "judged": 400, "estimated_accuracy": 0.9}]}  # fmt: skip
+    told = {"history_at": at, "models": {"m": model, "new": {"minutes": [], "drift": [], "quality": []}}}
+    assert "a minute" not in invoke(redis_url, "status", COLUMNS="220").stdout
+    client.set(keys.OVERVIEW, json.dumps(told))
+    shown = invoke(redis_url, "status", COLUMNS="220").stdout
+    rows = [[cell.strip() for cell in row.split("│")[1:-1]] for row in shown.splitlines() if "│" in row]
+    assert rows[-2:] == [
+        ["m", "4.0", "25.0%", "20.0%", "0.0123 s", "0.5 s", "87.5% of 400", "90.0%", "labels"],
+        ["new", "0.0", "-", "-", "-", "-", "-", "-", "-"],
+    ]
+    assert "as of" not in shown
+    client.set(keys.OVERVIEW, json.dumps({**told, "history_at": 1.5}))
+    assert "as of 1970-01-01 00:00:01.500Z" in invoke(redis_url, "status", COLUMNS="220").stdout
+
+
 def test_an_alert_is_acknowledged_and_a_rule_silenced_from_the_command_line(client, redis_url):
     burst(client, minutes_ago(client, 1))
     monitor(client).tick()

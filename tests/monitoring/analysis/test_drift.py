@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from monitoring.analysis.drift import Sample, distance, drifts, label_drift, text_drift
+from monitoring.analysis.drift import Sample, distance, drifts, kinds_drift, language_drift, text_drift
+from monitoring.analysis.languages import detected, shares
 
 
 def labels(negative: int, positive: int) -> list[str]:
@@ -22,12 +23,35 @@ def labels(negative: int, positive: int) -> list[str]:
     ],
 )
 def test_labels_drift_when_the_difference_is_large_and_significant(old, new, is_drift):
-    assert label_drift(old, new).is_drift == is_drift
+    assert kinds_drift("labels", old, new).is_drift == is_drift
 
 
 def test_the_stability_index_is_the_one_of_the_textbooks():
     # (0.5 - 0.3) ln(0.5 / 0.3) + (0.5 - 0.7) ln(0.5 / 0.7)
-    assert label_drift(labels(300, 700), labels(500, 500)).effect == pytest.approx(0.1694596)
+    assert kinds_drift("labels", labels(300, 700), labels(500, 500)).effect == pytest.approx(0.1694596)
+
+
+@pytest.mark.parametrize(("french", "is_drift"), [(0, False), (40, False), (300, True)])
+def test_languages_drift_by_those_that_people_write_and_not_by_those_a_detector_imagines(french, is_drift):
+    imagined = [f"x{i}" for i in range(30)]
+    found = language_drift(["en"] * 970 + imagined, ["en"] * (1000 - french) + ["fr"] * french)
+    assert found.is_drift == is_drift
+
+
+def test_a_language_is_named_where_the_text_tells():
+    expected = {
+        "The crew were lovely and we landed early!": "en",
+        "Le personnel était charmant, mais le train avait deux heures de retard.": "fr",
+        "Die Lieferung kam viel zu spät und niemand hat sich entschuldigt.": "de",
+        "配送が遅くて、とてもがっかりしました。": "ja",
+        "": "und", "\0\u202e": "und", "ok": "und", "👍👍👍": "und", "\ud800": "und",
+    }  # fmt: skip
+    assert dict(zip(expected, detected(list(expected)), strict=True)) == expected
+
+
+def test_shares_of_languages_are_of_all_texts():
+    assert shares(["en", "fr", "en", "und"]) == {"en": 0.5, "fr": 0.25, "und": 0.25}
+    assert shares(list(detected([]))) is None
 
 
 @pytest.mark.parametrize(

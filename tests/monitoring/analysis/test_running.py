@@ -139,11 +139,27 @@ def test_the_data_are_described_and_texts_compared_only_where_they_are_kept(
     analyse(archive, now_ms(client), PLAN)
     without = reports(archive, DATA)[V3]
     assert (without["rows"], without["empty"], without["repeated"]) == (200, None, None)
+    assert without["languages"] is None
     with transaction(engine) as connection:
-        connection.execute(predictions.update().values(text="the same words"))
+        connection.execute(predictions.update().values(text="every one of them has the same words"))
     analyse(archive, now_ms(client) + 1, PLAN)
-    assert reports(archive, DATA)[V3]["repeated"] == pytest.approx(0.995)
-    assert "texts" in [one["what"] for one in reports(archive, DRIFT)[V3]["drifts"]]
+    kept = reports(archive, DATA)[V3]
+    assert (kept["repeated"], kept["languages"]) == (pytest.approx(0.995), {"en": 1.0})
+    # The version's first answers were kept without texts: there is nothing to compare their languages with.
+    compared = [one["what"] for one in reports(archive, DRIFT)[V3]["drifts"]]
+    assert ("texts" in compared, "languages" in compared) == (True, False)
+
+
+def test_a_change_of_language_is_drift(client, archive, follower, engine):
+    old, recent = minutes_ago(client, 600), minutes_ago(client, 10)
+    for at, text in ((old, "the train was late once more"), (recent, "le train était encore en retard")):
+        answer(client, at, 1, 120, negative=0.3, score=0.9)
+        follower()
+        with transaction(engine) as connection:
+            connection.execute(predictions.update().where(predictions.c.at_ms >= at).values(text=text))
+        analyse(archive, at + 60_000, PLAN)
+    found = {one["what"]: one["is_drift"] for one in reports(archive, DRIFT)[V3]["drifts"]}
+    assert found == {"labels": False, "scores": False, "sizes": False, "languages": True, "texts": True}
 
 
 def test_an_analysis_that_fails_is_said_and_one_that_is_stopped_starts_no_more(monkeypatch, caplog, tmp_path):

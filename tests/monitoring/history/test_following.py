@@ -59,7 +59,7 @@ def test_a_prediction_is_kept_with_what_is_known_of_it_and_no_text(client, engin
         {"id": f"p{at}-0", "at_ms": at, "model": "sentiment", "version": "3", "owner": "key_1",
          "status": "succeeded", "error_code": "", "label": "negative", "score": 0.75,
          "scores": '{"negative":0.75,"positive":0.25}', "latency_s": pytest.approx(1), "inference_s": 0.25,
-         "size": 37, "is_truncated": False, "text": None}
+         "size": 37, "is_truncated": False, "text": None, "batch": ""}
     ]  # fmt: skip
 
 
