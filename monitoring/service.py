@@ -22,7 +22,7 @@ from monitoring.history import database
 from monitoring.history.asking import Archive
 from monitoring.history.following import Follower
 from monitoring.history.keeping import History
-from monitoring.history.texts import Texts
+from monitoring.history.texts import Of, Texts
 from monitoring.monitor import Monitor
 from monitoring.notifying import Notifier
 from monitoring.retraining.probation import Probation
@@ -66,8 +66,7 @@ def run(settings: Settings) -> None:
     if settings.metrics_port:
         metrics.serve(figures, clients[6], settings.metrics_port)
     monitor = Monitor(clients[0], settings.rules(), exit, targets)
-    texts = Texts(clients[1]) if settings.keep_text else None
-    follower = Follower(clients[1], history, settings.retention, texts)
+    follower = Follower(clients[1], history, settings.retention, _texts(settings, clients[1]))
     sampler = Sampler(clients[2], settings.models, (*settings.folders, *_folder_of(url)))
     scheduler = BackgroundScheduler(timezone=UTC)
     _add(scheduler, "window", Job(monitor), settings.tick)
@@ -147,6 +146,12 @@ def unless_redis_is_away(step: Callable[[], object]) -> Callable[[], None]:
 
 def _name(step: Callable[[], object]) -> str:
     return str(getattr(step, "__qualname__", type(step).__name__))
+
+
+def _texts(settings: Settings, client: redis.Redis) -> Texts | None:
+    if settings.keep_text:
+        return Texts(client)
+    return Texts(client, Of.JUDGED) if settings.retrain.feedback else None
 
 
 def _add_retraining(

@@ -67,6 +67,8 @@ class RetrainSettings(BaseModel):
     model: str = DEFAULT_MODEL
     #: Five fields, UTC; empty: not by the clock.
     cron: str = ""
+    #: Train also on what people said of predictions. Keeps the texts of those; they are personal data.
+    feedback: bool = False
     #: When an alert on drift or on quality is open.
     on_drift: bool = False
     #: When so many predictions had feedback since the last training; 0: never.
@@ -81,7 +83,8 @@ class RetrainSettings(BaseModel):
         arguments = {"data": str(self.data), "family": self.family}
         if self.evaluation is not None:
             arguments["evaluation"] = str(self.evaluation)
-        return Order(self.model, arguments, Wishes(self.on_drift, self.labels, self.cooldown))
+        wishes = Wishes(self.on_drift, self.labels, self.cooldown)
+        return Order(self.model, arguments, wishes, self.feedback)
 
 
 class Settings(BaseSettings):

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from trainer.data.rows import Row
+
 Mask = npt.NDArray[np.bool_]
 
 #: In words. The medians of review sentences and of tweets lie between.
@@ -23,6 +25,18 @@ _NEGATION = re.compile(
 _CONTRAST = re.compile(
     r"\b(?:but|however|although|though|despite|yet|except|mais|pourtant|malgré|cependant)\b", re.IGNORECASE
 )
+
+
+def slices_of(rows: Sequence[Row]) -> Mapping[str, Mask]:
+    """Return the slices of the rows' texts; where rows are of several sources, also one a source.
+
+    So feedback cannot buy, with its own rows, what it spoils on those of the file.
+    """
+    found = dict(slices([row.text for row in rows]))
+    sources = np.array([row.source for row in rows], dtype=object)
+    if len(set(sources)) > 1:
+        found |= {source or "the data file": sources == source for source in sorted(set(sources))}
+    return found
 
 
 def slices(texts: Sequence[str]) -> Mapping[str, Mask]:

@@ -32,11 +32,12 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is trained: the model, and the arguments of the trainer's job."""
+    """What is trained: the model, the arguments of the trainer's job, and whether feedback is added."""
 
     model: str
     arguments: Mapping[str, Any]
     wishes: Wishes
+    feedback: bool = False
 
 
 #: Alerts that say: the world has changed, or the model is no good any more.
