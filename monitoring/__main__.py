@@ -129,7 +129,8 @@ def analyse() -> None:
     try:
         with events.connect(chosen.redis_url.get_secret_value()) as client:
             now = events.now_ms(client)
-        for of in running.analyse(archive, now, running.Plan()):
+        plan = running.Plan(window=chosen.analyse_window, quality_window=chosen.quality_window)
+        for of in running.analyse(archive, now, plan):
             print(f"{of.model} {of.version}")
     except (HistoryUnavailable, redis.RedisError) as error:
         print(f"Nothing was analysed: {error}", file=sys.stderr)

@@ -82,7 +82,8 @@ def run(settings: Settings) -> None:
         reports = _reports(settings, engine)
         client = clients[4]
         judge = Watch(client, reports.names, lambda: reports.findings(events.now_ms(client)))
-        _add(scheduler, "reports", unless_redis_is_away(judge), REPORTS_EVERY)
+        every = min(REPORTS_EVERY, settings.analyse_every)
+        _add(scheduler, "reports", unless_redis_is_away(judge), every)
     trainings = Trainings(settings.redis_url.get_secret_value())
     _add_retraining(scheduler, settings, clients[5], Archive(engine), trainings)
     scheduler.start()
@@ -161,16 +162,18 @@ def _add_retraining(
     archive: Archive,
     trainings: Trainings,
 ) -> None:
+    # As soon as there is something new to look at.
+    every = min(RETRAIN_EVERY, settings.analyse_every or RETRAIN_EVERY)
     if settings.probation:
         watched = Probation(settings.probation)
         for model in settings.models:
             watch = PromotionWatch(client, archive, trainings, model, watched)
-            _add(scheduler, f"probation {model}", unless_redis_is_away(watch.look), RETRAIN_EVERY)
+            _add(scheduler, f"probation {model}", unless_redis_is_away(watch.look), every)
     order = settings.retrain.order()
     if order is None:
         return
     retraining = Retraining(client, archive, trainings, order)
-    _add(scheduler, "retraining", unless_redis_is_away(retraining.look), RETRAIN_EVERY)
+    _add(scheduler, "retraining", unless_redis_is_away(retraining.look), every)
     if settings.retrain.cron:
         scheduler.add_job(
             retraining.by_the_clock,

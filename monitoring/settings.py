@@ -121,6 +121,10 @@ class Settings(BaseSettings):
     drift: RuleSettings = RuleSettings(threshold=0, minimum=200, hold_off=timedelta(0))
     #: The history is analysed this often; 0 switches it off.
     analyse_every: Annotated[Duration, Field(ge=timedelta(0), le=timedelta(days=1))] = timedelta(minutes=5)
+    #: Answers of so long are compared with a version's first ones.
+    analyse_window: Annotated[Duration, Field(ge=timedelta(seconds=1))] = timedelta(days=1)
+    #: Feedback of so long is what live quality is.
+    quality_window: Annotated[Duration, Field(ge=timedelta(seconds=1))] = timedelta(days=7)
     retrain: RetrainSettings = RetrainSettings()
     #: A promoted version that does worse than the one before is taken back within this; 0: it never is.
     probation: Annotated[Duration, Field(ge=timedelta(0), le=timedelta(days=7))] = timedelta(hours=1)

@@ -64,6 +64,13 @@ class Archive:
         )
         return [_with_scores(row) for row in self._rows(asked)]
 
+    def last_answer_ms(self, of: Version) -> int:
+        """Return when a version last answered; 0 if nothing is kept of it."""
+        asked = select(func.max(predictions.c.at_ms).label("at_ms")).where(
+            predictions.c.model == of.model, predictions.c.version == of.version
+        )
+        return int(self._rows(asked)[0]["at_ms"] or 0)
+
     def judged(self, of: Version, since_ms: int) -> list[Mapping[str, Any]]:
         """Return the feedback on a version since then, with the scores of its predictions if still kept."""
         asked = (
