@@ -91,5 +91,10 @@ class Retraining:
         return Situation(
             open_rules={a.rule for a in self._book.newest() if a.resolved_at is None and a.subject == model},
             new_labels=self._archive.labels_since(model, last_ms or 0),
-            since_last=None if last_ms is None else timedelta(milliseconds=now - last_ms),
+            since_last=None if last_ms is None else timedelta(milliseconds=now - self._ended_ms(last_ms)),
         )
+
+    def _ended_ms(self, asked_ms: int) -> int:
+        """Return when the last training ended, or was asked for: what it brought has to show first."""
+        last = self._trainings.of(self._order.model)
+        return max(asked_ms, round(((last and last.ended_at) or 0) * 1000))

@@ -22,7 +22,7 @@ class Situation:
     Args:
         open_rules: rules of which an alert on this model is open.
         new_labels: predictions that had feedback since the last training was asked for.
-        since_last: how long ago that was; None: never.
+        since_last: how long ago it ended, or was asked for if it has not; None: never.
     """
 
     open_rules: Collection[str]
