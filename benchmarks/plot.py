@@ -51,7 +51,7 @@ def drain(best: "Mapping[str, Sequence[Drained]]", file: Path) -> None:
         panels[0].invert_yaxis()
         figure.suptitle("Jobs a second, one worker on a full queue", x=0.01, ha="left", weight="bold")
 
-    _save(draw, (5 * len(best) + 1.5, 3.8), file)
+    save(draw, (5 * len(best) + 1.5, 3.8), file)
 
 
 def efficiency(found: "Sequence[Efficiency]", file: Path) -> None:
@@ -76,7 +76,7 @@ def efficiency(found: "Sequence[Efficiency]", file: Path) -> None:
             "One worker on a full queue, as a share of its model's own best", x=0.01, ha="left", weight="bold"
         )
 
-    _save(draw, (9, 0.6 * len(found) + 1.2), file)
+    save(draw, (9, 0.6 * len(found) + 1.2), file)
 
 
 def serving(served: "Sequence[Served]", file: Path) -> None:
@@ -94,7 +94,7 @@ def serving(served: "Sequence[Served]", file: Path) -> None:
             "One text a request; solid lines keep what they accept", x=0.01, ha="left", weight="bold"
         )
 
-    _save(draw, (11, 5.2), file)
+    save(draw, (11, 5.2), file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ def timeline(
             figure.legend(loc="outside right upper", frameon=False)
         figure.suptitle(title, x=0.01, ha="left", weight="bold")
 
-    _save(draw, (11, 3.8), file)
+    save(draw, (11, 3.8), file)
 
 
 def _bars(axes: "Axes", rows: "Sequence[Drained]") -> None:
@@ -170,7 +170,8 @@ def _lines(axes: "Axes", served: "Sequence[Served]", value: "Callable[[Served], 
     axes.grid(axis="y", color=FAINT, linewidth=0.6)
 
 
-def _save(draw: "Callable[[Figure], None]", inches: tuple[float, float], file: Path) -> None:
+def save(draw: "Callable[[Figure], None]", inches: tuple[float, float], file: Path) -> None:
+    """Draw into a figure of this size, in our style, and write it as SVG."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 

@@ -29,11 +29,17 @@ class Service:
     mlflow: str = ""
     redis: str = ""
     launcher: int = 0
+    #: What it prints, and where it keeps its data; of a service that runs already, neither is known.
+    log: Path | None = None
+    data: Path = Path()
 
 
 @contextmanager
-def started() -> Iterator[Service]:
-    """Start ``python -m embedded`` on a folder that is deleted afterwards, and wait until it is ready."""
+def started(**told: str) -> Iterator[Service]:
+    """Start ``python -m embedded`` on a folder that is deleted afterwards, and wait until it is ready.
+
+    ``told`` are settings of its services.
+    """
     with tempfile.TemporaryDirectory(prefix="barometer-") as folder:
         output = Path(folder, "output")
         # The ports are free when asked for; the launcher says in one sentence if they are not any more.
@@ -42,7 +48,10 @@ def started() -> Iterator[Service]:
         print("starting a service, which trains its first model ...", file=sys.stderr)
         with output.open("wb") as stream:
             process = subprocess.Popen(
-                [sys.executable, *command], stdout=stream, stderr=stream, env={**os.environ, **settings}
+                [sys.executable, *command],
+                stdout=stream,
+                stderr=stream,
+                env={**os.environ, **settings, **told},
             )
         try:
             yield _ready(process, output)
@@ -73,8 +82,9 @@ def _ready(process: "subprocess.Popen[bytes]", output: Path) -> Service:
     banner = output.read_text(errors="replace")
     addresses = dict(re.findall(r"^  (API|MLflow|Redis) +(\S+)$", banner, re.MULTILINE))
     return Service(
-        api=addresses["API"], mlflow=addresses["MLflow"], redis=addresses["Redis"], launcher=process.pid
-    )
+        api=addresses["API"], mlflow=addresses["MLflow"], redis=addresses["Redis"],
+        launcher=process.pid, log=output, data=output.parent / "data",
+    )  # fmt: skip
 
 
 def _free_port() -> int:

@@ -6,6 +6,7 @@ show it.
 
 from datetime import timedelta
 from enum import StrEnum
+from typing import TypedDict
 
 #: What a stock RQ worker calls with the prediction's id. Named, not imported: the gateway never loads
 #: the worker. A test resolves it.
@@ -26,6 +27,22 @@ RETENTION = timedelta(hours=24)
 FINISHED_JOB_TTL = timedelta(seconds=500)
 #: How long a stock RQ worker may take over one job (RQ's default timeout).
 JOB_TIMEOUT = timedelta(seconds=180)
+
+
+class Judged(TypedDict):
+    """A line at ``keys.training_feedback``: a text, and the label that people say is the true one.
+
+    ``id`` and ``owner`` are the prediction's, so that what is erased meanwhile can be taken out.
+    """
+
+    id: str
+    owner: str
+    text: str
+    label: str
+
+
+#: How long feedback waits for the training that it was handed to. It is people's texts.
+FEEDBACK_WAITS = timedelta(hours=24)
 
 
 class Lane(StrEnum):

@@ -52,6 +52,8 @@ ALERTS = "barometer:alerts"
 MONITORING_HEARTBEAT = "barometer:monitoring:heartbeat"
 #: String, JSON: what monitoring tells the page, see ``contract.overview``.
 OVERVIEW = "barometer:overview"
+#: Then a model: see ``training_feedback``.
+TRAINING_FEEDBACK_PREFIX = "barometer:training:feedback:"
 
 
 def prediction(id: str) -> str:
@@ -86,6 +88,11 @@ def shadow(model: str, champion: str, challenger: str, registered_ms: int) -> st
 def subscribed(owner: str, type: str) -> str:
     """Set: ids of the managed endpoints that want this type of event of this owner (or of ``EVERYBODY``)."""
     return f"{SUBSCRIBED_PREFIX}{owner}:{type}"
+
+
+def training_feedback(model: str) -> str:
+    """String, JSON lines of ``contract.jobs.Judged``: feedback on its way to a training."""
+    return TRAINING_FEEDBACK_PREFIX + model
 
 
 def alert(id: str) -> str:

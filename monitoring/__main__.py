@@ -73,6 +73,7 @@ def erase(
 ) -> None:
     """Delete from the history what is kept of one prediction, or of one API key up to now.
 
+    What waits for a training loses it too; a training under way, and a model that has learnt it, do not.
     Redis forgets a prediction by itself, a day after its end.
 
     Examples:
@@ -87,6 +88,7 @@ def erase(
     from monitoring.errors import HistoryUnavailable
     from monitoring.history import database
     from monitoring.history.keeping import Erased, History
+    from monitoring.retraining.handing import Handover
 
     if bool(prediction) == bool(key):
         raise typer.BadParameter("say either --prediction or --key")
@@ -97,10 +99,12 @@ def erase(
         with events.connect(chosen.redis_url.get_secret_value()) as client:
             # Redis' clock: the same that dates the events which are not to come back.
             now = events.now_ms(client)
-        history.prepare()
-        rows = history.erase(kind, subject, now)
+            history.prepare()
+            rows = history.erase(kind, subject, now)
+            # After the history: what is handed over from now on is without it.
+            Handover(client).withdraw(chosen.retrain.model, kind, subject)
     except (HistoryUnavailable, redis.RedisError) as error:
-        print(f"Nothing was erased: {error}", file=sys.stderr)
+        print(f"Not all was erased, say it again: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
     print(f"{rows} rows erased")
 
@@ -125,7 +129,8 @@ def analyse() -> None:
     try:
         with events.connect(chosen.redis_url.get_secret_value()) as client:
             now = events.now_ms(client)
-        for of in running.analyse(archive, now, running.Plan()):
+        plan = running.Plan(window=chosen.analyse_window, quality_window=chosen.quality_window)
+        for of in running.analyse(archive, now, plan):
             print(f"{of.model} {of.version}")
     except (HistoryUnavailable, redis.RedisError) as error:
         print(f"Nothing was analysed: {error}", file=sys.stderr)

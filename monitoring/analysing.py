@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from monitoring.analysis.kinds import DRIFT, ESTIMATE, QUALITY
 from monitoring.errors import HistoryUnavailable
-from monitoring.history.asking import Archive
+from monitoring.history.asking import Archive, Version
 from monitoring.rules import learned
 from monitoring.rules.rule import Finding, Rule
 
@@ -73,9 +73,10 @@ class Reports:
         return {self.live_quality.name, self.estimated_quality.name, self.drift.name}
 
     def findings(self, now_ms: int) -> Iterator[Finding]:
-        """Yield what each rule finds of each model, by the version that was reported on last.
+        """Yield what each rule finds of each model, by the version that serves: the one that answered last.
 
-        While the database is away there is nothing to find, and what is open stays so.
+        The version before is reported on for a while too, and must not keep an alert open. While the database
+        is away there is nothing to find, and what is open stays so.
         """
         since_ms = now_ms - FRESH // timedelta(milliseconds=1)
         judged = (
@@ -84,11 +85,20 @@ class Reports:
             (DRIFT, learned.drift, self.drift),
         )
         try:
+            serving = self._serving(since_ms)
             for kind, judge, rule in judged:
-                seen: set[str] = set()
                 for of, body in self.archive.newest(kind, since_ms):
-                    if of.model not in seen:
-                        seen.add(of.model)
+                    if of in serving:
                         yield judge(rule, of.model, body)
         except HistoryUnavailable as error:
             log.debug("reports.unread", extra={"reason": str(error)})
+
+    def _serving(self, since_ms: int) -> set[Version]:
+        """Return of each model the version that answered last, of those that were reported on at all."""
+        reported = {
+            of for kind in (QUALITY, ESTIMATE, DRIFT) for of, _ in self.archive.newest(kind, since_ms)
+        }
+        last: dict[str, Version] = {}
+        for of in sorted(reported, key=self.archive.last_answer_ms):
+            last[of.model] = of
+        return set(last.values())

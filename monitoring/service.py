@@ -23,7 +23,7 @@ from monitoring.history.asking import Archive
 from monitoring.history.figures import Figures
 from monitoring.history.following import Follower
 from monitoring.history.keeping import History
-from monitoring.history.texts import Texts
+from monitoring.history.texts import Of, Texts
 from monitoring.monitor import Monitor
 from monitoring.notifying import Notifier
 from monitoring.overview import Publisher
@@ -71,7 +71,7 @@ def run(settings: Settings) -> None:
     if settings.metrics_port:
         metrics.serve(figures, clients[6], settings.metrics_port)
     monitor = Monitor(clients[0], settings.rules(), exit, targets)
-    texts = Texts(clients[1]) if settings.keep_text else None
+    texts = _texts(settings, clients[1])
     follower = Follower(clients[1], history, settings.retention, texts, settings.counts_retention)
     limits = Limits(settings.limit, settings.window.total_seconds(), settings.negatives_by)
     publisher = Publisher(clients[7], monitor, follower, Figures(engine), limits, settings.models)
@@ -91,7 +91,8 @@ def run(settings: Settings) -> None:
         reports = _reports(settings, engine)
         client = clients[4]
         judge = Watch(client, reports.names, lambda: reports.findings(events.now_ms(client)))
-        _add(scheduler, "reports", unless_redis_is_away(judge), REPORTS_EVERY)
+        every = min(REPORTS_EVERY, settings.analyse_every)
+        _add(scheduler, "reports", unless_redis_is_away(judge), every)
     trainings = Trainings(settings.redis_url.get_secret_value())
     _add_retraining(scheduler, settings, clients[5], Archive(engine), trainings)
     scheduler.start()
@@ -157,6 +158,12 @@ def _name(step: Callable[[], object]) -> str:
     return str(getattr(step, "__qualname__", type(step).__name__))
 
 
+def _texts(settings: Settings, client: redis.Redis) -> Texts | None:
+    if settings.keep_text:
+        return Texts(client)
+    return Texts(client, Of.JUDGED) if settings.retrain.feedback else None
+
+
 def _add_retraining(
     scheduler: BackgroundScheduler,
     settings: Settings,
@@ -164,16 +171,18 @@ def _add_retraining(
     archive: Archive,
     trainings: Trainings,
 ) -> None:
+    # As soon as there is something new to look at.
+    every = min(RETRAIN_EVERY, settings.analyse_every or RETRAIN_EVERY)
     if settings.probation:
         watched = Probation(settings.probation)
         for model in settings.models:
             watch = PromotionWatch(client, archive, trainings, model, watched)
-            _add(scheduler, f"probation {model}", unless_redis_is_away(watch.look), RETRAIN_EVERY)
+            _add(scheduler, f"probation {model}", unless_redis_is_away(watch.look), every)
     order = settings.retrain.order()
     if order is None:
         return
     retraining = Retraining(client, archive, trainings, order)
-    _add(scheduler, "retraining", unless_redis_is_away(retraining.look), RETRAIN_EVERY)
+    _add(scheduler, "retraining", unless_redis_is_away(retraining.look), every)
     if settings.retrain.cron:
         scheduler.add_job(
             retraining.by_the_clock,

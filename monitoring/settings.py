@@ -68,6 +68,8 @@ class RetrainSettings(BaseModel):
     model: str = DEFAULT_MODEL
     #: Five fields, UTC; empty: not by the clock.
     cron: str = ""
+    #: Train also on what people said of predictions. Keeps the texts of those; they are personal data.
+    feedback: bool = False
     #: When an alert on drift or on quality is open.
     on_drift: bool = False
     #: When so many predictions had feedback since the last training; 0: never.
@@ -82,7 +84,8 @@ class RetrainSettings(BaseModel):
         arguments = {"data": str(self.data), "family": self.family}
         if self.evaluation is not None:
             arguments["evaluation"] = str(self.evaluation)
-        return Order(self.model, arguments, Wishes(self.on_drift, self.labels, self.cooldown))
+        wishes = Wishes(self.on_drift, self.labels, self.cooldown)
+        return Order(self.model, arguments, wishes, self.feedback)
 
 
 class Settings(BaseSettings):
@@ -121,6 +124,10 @@ class Settings(BaseSettings):
     drift: RuleSettings = RuleSettings(threshold=0, minimum=200, hold_off=timedelta(0))
     #: The history is analysed this often; 0 switches it off.
     analyse_every: Annotated[Duration, Field(ge=timedelta(0), le=timedelta(days=1))] = timedelta(minutes=5)
+    #: Answers of so long are compared with a version's first ones.
+    analyse_window: Annotated[Duration, Field(ge=timedelta(seconds=1))] = timedelta(days=1)
+    #: Feedback of so long is what live quality is.
+    quality_window: Annotated[Duration, Field(ge=timedelta(seconds=1))] = timedelta(days=7)
     retrain: RetrainSettings = RetrainSettings()
     #: A promoted version that does worse than the one before is taken back within this; 0: it never is.
     probation: Annotated[Duration, Field(ge=timedelta(0), le=timedelta(days=7))] = timedelta(hours=1)

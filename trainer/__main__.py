@@ -21,7 +21,7 @@ from contract.registry import CHAMPION, DEFAULT_MODEL
 from telemetry import supervisor
 from trainer import environment, manners
 from trainer.commands import comparing, data, judging, operating
-from trainer.commands.options import Labels, Lessons, Model, Texts, pairs, registry_of
+from trainer.commands.options import Feedback, Labels, Lessons, Model, Texts, pairs, registry_of
 from trainer.errors import TrainerError
 from trainer.logging import configure
 from trainer.settings import Settings
@@ -106,6 +106,7 @@ def train(
     ] = None,
     promote: Annotated[bool, typer.Option(help="Let the version serve if the gate passes it.")] = True,  # noqa: FBT002
     lessons: Lessons = False,  # noqa: FBT002
+    feedback: Feedback = None,
 ) -> None:
     """Train FAMILY on a file, register the model, and let it serve if it proves better than the champion.
 
@@ -113,13 +114,14 @@ def train(
     """
     settings: Settings = context.obj
     manners.stand_back(settings.nice, settings.threads)
-    from trainer.data.files import Columns
+    from trainer.data.files import Columns, read
     from trainer.training import Request, assist
 
     request = Request(
         data=data,
         evaluation=evaluation,
         columns=Columns(text_column, label_column),
+        told=read(feedback, Columns()) if feedback else None,
         family=family,
         options=pairs(options or []),
         checkpoints=settings.checkpoints,

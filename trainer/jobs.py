@@ -4,10 +4,11 @@ That makes this a process's entry, as ``__main__`` is, whoever the worker is: it
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,6 +16,9 @@ from contract.registry import CHAMPION, DEFAULT_MODEL
 from trainer import environment, manners, telling
 from trainer.errors import BadRequest
 from trainer.settings import Settings
+
+if TYPE_CHECKING:
+    from trainer.data.files import File
 
 #: What the queue calls, by name.
 TRAIN = "trainer.jobs.train"
@@ -24,7 +28,10 @@ _log = logging.getLogger(__name__)
 
 
 class Arguments(BaseModel):
-    """What a job may say; the same as the options of ``python -m trainer train``."""
+    """What a job may say: the options of ``python -m trainer train``, and what monitoring hands over.
+
+    ``handed`` rows of feedback wait in Redis; of another ``gone``, the text was not known any more.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -38,6 +45,9 @@ class Arguments(BaseModel):
     seed: int = 0
     promote: bool = True
     lessons: bool = False
+    feedback: Path | None = None
+    handed: int = Field(default=0, ge=0)
+    gone: int = Field(default=0, ge=0)
 
 
 def train(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,12 +71,13 @@ def train(arguments: Mapping[str, Any]) -> dict[str, Any]:
     from trainer.registry import Registry
     from trainer.training import Request
 
-    request = Request(
-        columns=Columns(wanted.text_column, wanted.label_column),
-        checkpoints=settings.checkpoints,
-        **wanted.model_dump(exclude={"text_column", "label_column"}),
-    )
-    with telling.told(settings) as exit:
+    with _feedback(wanted, settings) as told, telling.told(settings) as exit:
+        request = Request(
+            columns=Columns(wanted.text_column, wanted.label_column),
+            checkpoints=settings.checkpoints,
+            told=told,
+            **wanted.model_dump(exclude={"text_column", "label_column", "feedback", "handed"}),
+        )
         story = telling.Telling(exit, request)
         with story.operation():
             outcome = run_training(
@@ -84,7 +95,23 @@ def train(arguments: Mapping[str, Any]) -> dict[str, Any]:
         "promoted": outcome.promoted,
         "macro_f1": outcome.evaluation.macro_f1,
         "rows": outcome.evaluation.rows,
+        "feedback": len(outcome.prepared.joined.rows),
     }
+
+
+@contextmanager
+def _feedback(wanted: Arguments, settings: Settings) -> "Iterator[File | None]":
+    """Yield what people said of predictions: from a file, or as it was handed over; None where neither is."""
+    from trainer.data.files import Columns, read
+    from trainer.data.handed import handed
+
+    if wanted.feedback is not None:
+        yield read(wanted.feedback, Columns())
+    elif wanted.handed:
+        with handed(settings.redis_url, wanted.model) as told:
+            yield told
+    else:
+        yield None
 
 
 class Return(BaseModel):

@@ -21,7 +21,7 @@ from trainer.gate import Answers, Questions, Unusable, Verdict, judge
 from trainer.registry import Registry, Version
 from trainer.serving import measure
 from trainer.settings import Settings
-from trainer.slices import slices
+from trainer.slices import slices_of
 
 #: Seconds for each kind of call when serving is measured for a budget: enough for a 99th percentile of
 #: anything that is near one.
@@ -70,7 +70,7 @@ def _judged(registry: Registry, number: str, rows: Sequence[Row], limits: Limits
     champion = registry.aliases().get(CHAMPION)
     texts = [row.text for row in rows]
     spoken = language(texts)
-    questions = Questions([row.label for row in rows], slices(texts))
+    questions = Questions([row.label for row in rows], slices_of(rows))
     try:
         candidate, figures = _candidate(registry, number, questions, texts, spoken, limits)
     except ModelUnusable as error:

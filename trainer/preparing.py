@@ -1,12 +1,13 @@
 """From files to the rows to learn from and those to measure on, with a record of what was left out."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from trainer.behaviour.lessons import LABELS, LANGUAGE
 from trainer.behaviour.lessons import lessons as written
 from trainer.data.cleaning import Clean, clean, without
 from trainer.data.files import Columns, File, read
+from trainer.data.joining import FEEDBACK, Joined, join
 from trainer.data.language import language
 from trainer.data.rows import Row, digest
 from trainer.data.split import split
@@ -31,6 +32,8 @@ class Prepared:
     """Rows on their sides. ``measured`` is the separate evaluation file, where there is one.
 
     ``lessons`` counts the rows of ``behaviour.lessons`` to train on; they are part of ``training``.
+    ``told`` is what people said of predictions, where it was asked for, and ``joined`` what is left of it:
+    rows on either side, as their texts say.
     ``leaked`` counts the rows taken out of training because the evaluation file holds their text, or nearly.
     """
 
@@ -40,24 +43,62 @@ class Prepared:
     measured: Source | None = None
     leaked: int = 0
     lessons: int = 0
+    told: File | None = None
+    joined: Joined = field(default_factory=Joined)
+
+    @property
+    def rows_sha256(self) -> str:
+        """Digest of the rows of data file and feedback, whatever their order."""
+        return digest((*self.source.cleaned.rows, *self.joined.rows))
+
+    def feedback(self, gone: int) -> dict[str, int]:
+        """Return how many rows of feedback are on either side, and how many were left out and why.
+
+        ``gone`` were judged, and their text is not known any more.
+        """
+        if self.told is None:
+            return {}
+        sides = {"training": self.training, "evaluation": self.evaluation}
+        left_out = {
+            "repeated": self.joined.repeated,
+            "contradictory": self.joined.contradictory,
+            "unknown_label": self.joined.unknown,
+            "empty": self.joined.empty,
+            "gone": gone,
+        }
+        return {name: sum(row.source == FEEDBACK for row in rows) for name, rows in sides.items()} | left_out
 
 
-def prepare(data: Path, evaluation: Path | None, columns: Columns, *, lessons: bool = False) -> Prepared:
-    """Read, check and split; with ``lessons``, add them to the side that is learnt from.
+def prepare(
+    data: Path,
+    evaluation: Path | None,
+    columns: Columns,
+    *,
+    told: File | None = None,
+    lessons: bool = False,
+) -> Prepared:
+    """Read, check and split; ``told`` joins both sides, ``lessons`` the one that is learnt from.
+
+    Feedback is split like any other row: what is measured on holds some of the newest traffic, and no version
+    has ever learnt from it.
 
     Raises:
         BadRequest: lessons are wanted for other labels or another language than theirs.
         BadData: a file cannot be read to the letter, or its rows cannot be learnt from.
     """
     source = load(data, columns)
-    if evaluation is None:
-        sides = split(source.cleaned.rows)
-        prepared = Prepared(source, sides.training, sides.evaluation)
+    measured = load(evaluation, columns) if evaluation else None
+    held_out = measured.cleaned.rows if measured else ()
+    joined = join((*source.cleaned.rows, *held_out), told.rows) if told else Joined()
+    if measured is None:
+        sides = split((*source.cleaned.rows, *joined.rows))
+        prepared = Prepared(source, sides.training, sides.evaluation, told=told, joined=joined)
     else:
-        measured = load(evaluation, columns)
-        training = without(source.cleaned.rows, measured.cleaned.rows)
-        leaked = len(source.cleaned.rows) - len(training)
-        prepared = Prepared(source, training, measured.cleaned.rows, measured, leaked)
+        new = split(joined.rows)
+        asked = (*held_out, *new.evaluation)
+        training = without((*source.cleaned.rows, *new.training), asked)
+        leaked = len(source.cleaned.rows) + len(new.training) - len(training)
+        prepared = Prepared(source, training, asked, measured, leaked, told=told, joined=joined)
     _refuse_uneven(prepared)
     return _taught(prepared) if lessons else prepared
 

@@ -49,7 +49,7 @@ def reproduce(
     before = _look_up(run)
     step("reading")
     prepared = prepare(data, evaluation, columns, lessons=before.lessons)
-    if prepared.source.rows_sha256 != before.rows_sha256:
+    if prepared.rows_sha256 != before.rows_sha256:
         raise BadData(f"{data.name} does not hold the rows that run {run} was trained on: its digest differs")
     step("training")
     with tempfile.TemporaryDirectory(prefix="barometer-") as folder:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trainer.data.language import UNKNOWN, languages
+from trainer.data.rows import Row
 
 Mask = npt.NDArray[np.bool_]
 
@@ -26,6 +27,18 @@ _NEGATION = re.compile(
 _CONTRAST = re.compile(
     r"\b(?:but|however|although|though|despite|yet|except|mais|pourtant|malgré|cependant)\b", re.IGNORECASE
 )
+
+
+def slices_of(rows: Sequence[Row]) -> Mapping[str, Mask]:
+    """Return the slices of the rows' texts; where rows are of several sources, also one a source.
+
+    So feedback cannot buy, with its own rows, what it spoils on those of the file.
+    """
+    found = dict(slices([row.text for row in rows]))
+    sources = np.array([row.source for row in rows], dtype=object)
+    if len(set(sources)) > 1:
+        found |= {source or "the data file": sources == source for source in sorted(set(sources))}
+    return found
 
 
 def slices(texts: Sequence[str]) -> Mapping[str, Mask]:

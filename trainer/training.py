@@ -12,7 +12,7 @@ from typing import Any
 from contract.registry import DATA_TAG, DEFAULT_MODEL, LABELS_TAG, METRICS_TAG
 from trainer import checkpoints, cost, provenance, tracking
 from trainer.cost import Cost
-from trainer.data.files import Columns
+from trainer.data.files import Columns, File
 from trainer.data.profile import profile
 from trainer.data.rows import digest
 from trainer.errors import BadRequest
@@ -24,7 +24,7 @@ from trainer.gate import Verdict
 from trainer.judging import decide
 from trainer.preparing import Prepared, Source, prepare
 from trainer.registry import Registry
-from trainer.slices import slices
+from trainer.slices import slices_of
 
 #: Called with a few words whenever the next step begins.
 Step = Callable[[str], None]
@@ -36,12 +36,16 @@ _log = logging.getLogger(__name__)
 class Request:
     """What to train on and how. Without ``evaluation`` part of ``data`` is held back to measure on.
 
-    ``options`` are the family's own. Without ``checkpoints``, a folder, one that is cut off starts anew.
+    ``told`` is what people said of predictions, to be learnt and measured on too; of another ``gone``, the
+    text is not known any more. ``options`` are the family's own. Without ``checkpoints``, a folder, one that
+    is cut off starts anew.
     """
 
     data: Path
     evaluation: Path | None = None
     columns: Columns = field(default_factory=Columns)
+    told: File | None = None
+    gone: int = 0
     family: str = "tfidf"
     options: Mapping[str, Any] = field(default_factory=dict)
     checkpoints: Path | None = None
@@ -89,7 +93,9 @@ def train(
         spent = meter()
         tracking.log_learning(fitted.curve, spent)
         step("evaluating")
-        evaluation = evaluate(fitted.labels, truth, fitted.probabilities(texts), slices(texts))
+        evaluation = evaluate(
+            fitted.labels, truth, fitted.probabilities(texts), slices_of(prepared.evaluation)
+        )
         step("registering")
         version = _register(request, registry, prepared, fitted, evaluation, Path(folder))
     step("judging")
@@ -132,7 +138,9 @@ def _prepare(request: Request, step: Step) -> Prepared:
     if request.family not in FAMILIES:
         raise BadRequest(f"there is no family '{request.family}'; there are: {', '.join(FAMILIES)}")
     step("reading")
-    return prepare(request.data, request.evaluation, request.columns, lessons=request.lessons)
+    return prepare(
+        request.data, request.evaluation, request.columns, told=request.told, lessons=request.lessons
+    )
 
 
 @contextmanager
@@ -164,14 +172,11 @@ def _register(
     folder: Path,
 ) -> str:
     """Log run and model, then register; return the version."""
-    sources = {"training": prepared.source}
-    if prepared.measured is not None:
-        sources["evaluation"] = prepared.measured
     facts = _facts(request, prepared, fitted)
     tracking.log_facts(
         {**fitted.parameters, **_parameters(request, prepared)},
         facts,
-        {name: _data(s) for name, s in sources.items()},
+        _inputs(prepared),
     )
     tracking.log_profile(profile(prepared.source.file.rows))
     tracking.log_evaluation(evaluation, folder)
@@ -190,6 +195,7 @@ def _parameters(request: Request, prepared: Prepared) -> dict[str, object]:
         "rows.repeated": left_out.repeated,
         "rows.contradictory": left_out.contradictory,
         "rows.leaked": prepared.leaked,
+        **{f"feedback.{name}": count for name, count in prepared.feedback(request.gone).items()},
     }
 
 
@@ -206,7 +212,18 @@ def _facts(request: Request, prepared: Prepared, fitted: Fitted) -> dict[str, st
     facts |= {f"code.{name}": value for name, value in provenance.code().items()}
     named = {f"barometer.{name}": value for name, value in facts.items()}
     labels = json.dumps(fitted.labels, ensure_ascii=False)
-    return {**named, LABELS_TAG: labels, DATA_TAG: prepared.source.rows_sha256}
+    return {**named, LABELS_TAG: labels, DATA_TAG: prepared.rows_sha256}
+
+
+def _inputs(prepared: Prepared) -> dict[str, tracking.Data]:
+    """Return what went into the run, with digests: of feedback too, whose rows are kept nowhere else."""
+    inputs = {"training": _data(prepared.source)}
+    if prepared.measured is not None:
+        inputs["evaluation"] = _data(prepared.measured)
+    if prepared.told is not None:
+        told = prepared.told
+        inputs["feedback"] = tracking.Data(told.name, told.sha256, digest(prepared.joined.rows))
+    return inputs
 
 
 def _data(source: Source) -> tracking.Data:

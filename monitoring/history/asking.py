@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Engine, RowMapping, Select, case, func, select
 
+from contract.jobs import Judged
 from contract.states import Status
 from monitoring.history.database import insert, transaction
 from monitoring.history.tables import feedback, predictions, references, reports
@@ -63,6 +64,13 @@ class Archive:
         )
         return [_with_scores(row) for row in self._rows(asked)]
 
+    def last_answer_ms(self, of: Version) -> int:
+        """Return when a version last answered; 0 if nothing is kept of it."""
+        asked = select(func.max(predictions.c.at_ms).label("at_ms")).where(
+            predictions.c.model == of.model, predictions.c.version == of.version
+        )
+        return int(self._rows(asked)[0]["at_ms"] or 0)
+
     def judged(self, of: Version, since_ms: int) -> list[Mapping[str, Any]]:
         """Return the feedback on a version since then, with the scores of its predictions if still kept."""
         asked = (
@@ -100,6 +108,20 @@ class Archive:
         """Return how many predictions of a model have had feedback since then."""
         asked = select(func.count().label("n")).where(feedback.c.model == model, feedback.c.at_ms > since_ms)
         return int(self._rows(asked)[0]["n"])
+
+    def told(self, model: str, most: int) -> list[Judged]:
+        """Return what people said of a model's predictions, newest first, where the text is kept."""
+        asked = (
+            select(feedback.c.id, feedback.c.owner, predictions.c.text, feedback.c.truth.label("label"))
+            .join(predictions, predictions.c.id == feedback.c.id)
+            .where(feedback.c.model == model, predictions.c.text.is_not(None))
+            .order_by(feedback.c.at_ms.desc(), feedback.c.id)
+            .limit(most)
+        )
+        return [
+            Judged(id=row["id"], owner=row["owner"], text=row["text"], label=row["label"])
+            for row in self._rows(asked)
+        ]
 
     def reference(self, of: Version) -> dict[str, Any] | None:
         """Return what was kept of a version's first answers."""

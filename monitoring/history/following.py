@@ -93,7 +93,7 @@ class Follower:
             for entry, reason in found.malformed:
                 log.warning("event.malformed", extra={"entry": entry, "reason": reason})
             if self._texts:
-                self._texts.add(found.predictions)
+                self._texts.add(found)
             self._history.keep(found, cursor)
             progress.cursor = cursor
 

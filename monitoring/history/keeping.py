@@ -10,7 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, delete, func, select
+from sqlalchemy import Connection, Engine, Table, bindparam, delete, func, select, update
 
 from monitoring.history.counting import COUNTS_RETENTION, Counts, Place, counted
 from monitoring.history.database import insert, transaction, upgrade
@@ -62,6 +62,7 @@ class History:
             _count(connection, counted(_unseen(connection, ended)))
             _upsert(connection, predictions, ended, _newer)
             _upsert(connection, feedback, erased.left(rows.feedback), _newer)
+            _add_texts(connection, rows.texts)
             _upsert(connection, alerts, rows.alerts, _went_on)
 
     def erase(self, kind: Erased, subject: str, at_ms: int) -> int:
@@ -158,6 +159,14 @@ def _upsert(connection: Connection, table: Table, rows: list[Row], change: Any) 
             ),
             rows,
         )
+
+
+def _add_texts(connection: Connection, texts: list[Row]) -> None:
+    """Give rows their text. What was erased, or is too old, has no row to give one to."""
+    if texts:
+        wanted = predictions.c.id == bindparam("of")
+        named = [{"of": row["id"], "said": row["text"]} for row in texts]
+        connection.execute(update(predictions).where(wanted).values(text=bindparam("said")), named)
 
 
 def _replaced(table: Table, new: Any) -> dict[str, Any]:

@@ -28,6 +28,8 @@ class Rows:
     predictions: list[Row] = field(default_factory=list)
     feedback: list[Row] = field(default_factory=list)
     alerts: list[Row] = field(default_factory=list)
+    #: ``id`` and ``text`` of predictions that were kept without one, and judged since.
+    texts: list[Row] = field(default_factory=list)
     #: Entry and reason of those that could not be read.
     malformed: list[tuple[str, str]] = field(default_factory=list)
 

@@ -7,30 +7,38 @@ each service has a Redis user of its own, the user needs to be allowed to (syste
 import json
 import logging
 from collections.abc import Sequence
+from enum import Enum
 
 import redis
 from redis.exceptions import NoPermissionError
 
 from contract import keys
-from monitoring.history.rows import Row
+from monitoring.history.rows import Row, Rows
 
 log = logging.getLogger(__name__)
+
+
+class Of(Enum):
+    """Whose texts are kept."""
+
+    ALL = "all"
+    #: Of predictions that somebody gave the true label of: what a training can learn from, and no more.
+    JUDGED = "judged"
 
 
 class Texts:
     """Puts texts into rows. A record that is forgotten by now leaves its row without one."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: redis.Redis, of: Of = Of.ALL) -> None:
         self._client = client
+        self._of = of
         self._is_refused = False
 
-    def add(self, rows: Sequence[Row]) -> None:
-        """Fill in ``text``. If Redis refuses, the rows are kept without, and the log says so once."""
-        pipe = self._client.pipeline(transaction=False)
-        for row in rows:
-            pipe.hget(keys.prediction(row["id"]), "input")
+    def add(self, rows: Rows) -> None:
+        """Fill in ``text``, or ``texts``. If Redis refuses, there is none, and the log says so once."""
+        wanted = rows.predictions if self._of is Of.ALL else rows.feedback
         try:
-            inputs = pipe.execute() if rows else []
+            found = self._look_up(wanted)
         except NoPermissionError:
             if not self._is_refused:
                 log.warning(
@@ -39,8 +47,21 @@ class Texts:
             self._is_refused = True
             return
         self._is_refused = False
-        for row, input in zip(rows, inputs, strict=True):
-            row["text"] = text_of(input)
+        if self._of is Of.ALL:
+            for row, text in zip(wanted, found, strict=True):
+                row["text"] = text
+        else:
+            rows.texts += [
+                {"id": row["id"], "text": text}
+                for row, text in zip(wanted, found, strict=True)
+                if text is not None
+            ]
+
+    def _look_up(self, rows: Sequence[Row]) -> list[str | None]:
+        pipe = self._client.pipeline(transaction=False)
+        for row in rows:
+            pipe.hget(keys.prediction(row["id"]), "input")
+        return [text_of(input) for input in (pipe.execute() if rows else [])]
 
 
 def text_of(input: str | None) -> str | None:

@@ -28,11 +28,12 @@ UNDER_WAY = (JobStatus.QUEUED, JobStatus.STARTED, JobStatus.DEFERRED, JobStatus.
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """The last training of a model that was asked for here."""
+    """The last training of a model that was asked for here. ``ended_at`` is in seconds since the epoch."""
 
     id: str
     status: str
     is_under_way: bool
+    ended_at: float | None = None
 
 
 class Trainings:
@@ -60,7 +61,8 @@ class Trainings:
         except NoSuchJobError:
             return None
         status = job.get_status(refresh=False)
-        return Training(id, status.value, status in UNDER_WAY)
+        ended_at = job.ended_at.timestamp() if job.ended_at else None
+        return Training(id, status.value, status in UNDER_WAY, ended_at)
 
     def of(self, model: str) -> Training | None:
         """Return the last training of a model."""

@@ -4,7 +4,9 @@ The decision is beside (``triggers``), the doing is the trainer's (``queue``).
 """
 
 import logging
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 import redis
 
@@ -13,6 +15,7 @@ from monitoring.alerts import AlertBook
 from monitoring.analysis.kinds import TRAINING
 from monitoring.errors import HistoryUnavailable
 from monitoring.history.asking import Archive, Version
+from monitoring.retraining.handing import MOST, Handover
 from monitoring.retraining.queue import Trainings
 from monitoring.retraining.triggers import Order, Situation, reason
 
@@ -28,6 +31,7 @@ class Retraining:
         self._trainings = trainings
         self._order = order
         self._book = AlertBook(client)
+        self._handover = Handover(client)
 
     def look(self) -> None:
         """Train if drift or labels are a reason to.
@@ -57,12 +61,28 @@ class Retraining:
             HistoryUnavailable: the database is.
         """
         model = self._order.model
-        id = self._trainings.ask(model, self._order.arguments)
+        last = self._trainings.of(model)
+        if last and last.is_under_way:
+            return None
+        # Before the job: a trainer that is idle begins at once.
+        told = self._hand_over() if self._order.feedback else {}
+        id = self._trainings.ask(model, {**self._order.arguments, **told})
         if id:
-            log.info("training.requested", extra={"model": model, "reason": why, "job": id})
+            log.info("training.requested", extra={"model": model, "reason": why, "job": id, **told})
             now = events.now_ms(self._client)
-            self._archive.report(TRAINING, Version(model, ""), now, {"reason": why, "at_ms": now})
+            self._archive.report(TRAINING, Version(model, ""), now, {"reason": why, "at_ms": now, **told})
         return id
+
+    def _hand_over(self) -> Mapping[str, Any]:
+        """Give the trainer what people said; return how many rows that is, and how many have no text left.
+
+        All that is kept, not only what is new: a training begins with the file and knows nothing of the last.
+        """
+        model = self._order.model
+        rows = self._archive.told(model, MOST)
+        self._handover.hand(model, rows)
+        gone = min(self._archive.labels_since(model, 0), MOST) - len(rows)
+        return {"handed": len(rows), "gone": max(0, gone)}
 
     def _situation(self) -> Situation:
         model, now = self._order.model, events.now_ms(self._client)
@@ -71,5 +91,10 @@ class Retraining:
         return Situation(
             open_rules={a.rule for a in self._book.newest() if a.resolved_at is None and a.subject == model},
             new_labels=self._archive.labels_since(model, last_ms or 0),
-            since_last=None if last_ms is None else timedelta(milliseconds=now - last_ms),
+            since_last=None if last_ms is None else timedelta(milliseconds=now - self._ended_ms(last_ms)),
         )
+
+    def _ended_ms(self, asked_ms: int) -> int:
+        """Return when the last training ended, or was asked for: what it brought has to show first."""
+        last = self._trainings.of(self._order.model)
+        return max(asked_ms, round(((last and last.ended_at) or 0) * 1000))

@@ -22,7 +22,7 @@ class Situation:
     Args:
         open_rules: rules of which an alert on this model is open.
         new_labels: predictions that had feedback since the last training was asked for.
-        since_last: how long ago that was; None: never.
+        since_last: how long ago it ended, or was asked for if it has not; None: never.
     """
 
     open_rules: Collection[str]
@@ -32,11 +32,12 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is trained: the model, and the arguments of the trainer's job."""
+    """What is trained: the model, the arguments of the trainer's job, and whether feedback is added."""
 
     model: str
     arguments: Mapping[str, Any]
     wishes: Wishes
+    feedback: bool = False
 
 
 #: Alerts that say: the world has changed, or the model is no good any more.

@@ -27,6 +27,7 @@ class PromotionWatch:
         self._trainings = trainings
         self._model = model
         self._probation = probation
+        self._kept = ""
 
     def look(self) -> Decision | None:
         """Judge the newest version; None where there is nothing to compare.
@@ -50,6 +51,9 @@ class PromotionWatch:
         decision = decide(self._probation, _health(before, accuracies), _health(after, accuracies), elapsed)
         if decision.verdict is Verdict.ROLL_BACK and elapsed < self._probation.period:
             self._take_back(after.version, decision.reason)
+        elif decision.verdict is Verdict.KEEP and self._kept != after.version:
+            self._kept = after.version
+            log.info("probation.passed", extra={"model": self._model, "version": after.version})
         return decision
 
     def _take_back(self, version: str, why: str) -> None:

@@ -208,7 +208,7 @@ def test_erase_deletes_what_is_kept_of_a_prediction_or_of_a_key(client, redis_ur
 def test_erase_without_its_database_is_one_sentence(redis_url):
     result = invoke(redis_url, "erase", "--key", "k", MONITORING_DATABASE_URL="sqlite:////proc/none/h.db")
     assert result.exit_code == 1
-    assert result.stderr.startswith("Nothing was erased: ")
+    assert result.stderr.startswith("Not all was erased, say it again: ")
     assert len(result.stderr.splitlines()) == 1
 
 

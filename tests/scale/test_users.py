@@ -52,6 +52,7 @@ OWNERS = {
     "ALERTS": {"gateway", "monitoring"},
     "MONITORING_HEARTBEAT": {"monitoring"},
     "OVERVIEW": {"gateway", "monitoring"},
+    "TRAINING_FEEDBACK_PREFIX": {"monitoring", "trainer"},
     "alert": {"gateway", "monitoring"},
     "DELIVERY_PREFIX": {"gateway"},
     "OWNERS": {"gateway"},

@@ -11,6 +11,7 @@ from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from contract import keys
 from contract.jobs import TRAINING_QUEUE
 from tests.monitoring.ingestion import Ingestion, ingestion
 
@@ -39,7 +40,9 @@ def test_a_job_is_trained_and_a_bad_one_fails_alone(queue, redis_url, tracking_u
     rows[3] = ("a canaryword that occurs once", "positive")
     data = write_csv(tmp_path / "data.csv", rows)
     bad = queue.enqueue("trainer.jobs.train", {"file": "x.csv"}, description="training")
-    good = queue.enqueue("trainer.jobs.train", {"data": str(data), "model": model}, description="training")
+    hand(queue, model, 100)
+    wanted = {"data": str(data), "model": model, "handed": 100}
+    good, late = (queue.enqueue("trainer.jobs.train", wanted, description="training") for _ in range(2))
     unread = {"data": str(tmp_path / "missing.csv"), "model": model}
     queue.enqueue("trainer.jobs.train", unread, description="training")
     with ingestion() as peer:
@@ -47,8 +50,10 @@ def test_a_job_is_trained_and_a_bad_one_fails_alone(queue, redis_url, tracking_u
         log = work_off(
             redis_url, tracking_uri, APPLICATIONINSIGHTS_CONNECTION_STRING=peer.connection_string, **kept
         )
-    jobs = [Job.fetch(job.id, connection=queue.connection, serializer=JSONSerializer) for job in (bad, good)]
-    assert [job.get_status() for job in jobs] == ["failed", "finished"]
+    jobs = [
+        Job.fetch(job.id, connection=queue.connection, serializer=JSONSerializer) for job in (bad, good, late)
+    ]
+    assert [job.get_status() for job in jobs] == ["failed", "finished", "failed"]
     assert "file: Extra inputs are not permitted" in jobs[0].latest_result().exc_string
     result = jobs[1].return_value()
     assert (result["model"], result["version"], result["gate"], result["promoted"]) == (
@@ -58,11 +63,23 @@ def test_a_job_is_trained_and_a_bad_one_fails_alone(queue, redis_url, tracking_u
         True,
     )
     assert result["macro_f1"] > 0.9
+    assert result["feedback"] == 100
+    assert not queue.connection.exists(keys.training_feedback(model)), "what was learnt waits no more"
+    assert "has waited too long and is gone" in jobs[2].latest_result().exc_string
     assert "canaryword" not in log
     events = [json.loads(line) for line in log.splitlines()]
     assert {"time", "level", "logger", "event"} <= set(events[0])
     assert "training.finished" in {event["event"] for event in events}
     assert_told(peer, model)
+
+
+def hand(queue: Queue, model: str, count: int) -> None:
+    """Leave feedback where monitoring does."""
+    lines = [
+        json.dumps({"id": f"p{i}", "owner": "key_1", "text": f"{text}, canaryword{i}", "label": label})
+        for i, (text, label) in enumerate(opinions(count, seed=3))
+    ]
+    queue.connection.set(keys.training_feedback(model), "\n".join(lines))
 
 
 def assert_told(peer: Ingestion, model: str) -> None:

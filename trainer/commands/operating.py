@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from contract.registry import DEFAULT_MODEL
-from trainer.commands.options import Labels, Lessons, Model, Texts, pairs
+from trainer.commands.options import Feedback, Labels, Lessons, Model, Texts, pairs
 from trainer.settings import Settings
 
 app = typer.Typer()
@@ -37,6 +37,7 @@ def retrain(
     seed: Annotated[int, typer.Option(help="Same data and seed, same model.", min=0, max=2**32 - 1)] = 0,
     promote: Annotated[bool, typer.Option(help="Let the version serve if the gate passes it.")] = True,  # noqa: FBT002
     lessons: Lessons = False,  # noqa: FBT002
+    feedback: Feedback = None,
 ) -> None:
     """Queue a training for the trainer service, unless one of this model waits or runs already."""
     from trainer.jobs import Arguments
@@ -49,6 +50,7 @@ def retrain(
         evaluation=evaluation.absolute() if evaluation else None,
         family=family, options={**pairs(options or [])}, text_column=text_column, label_column=label_column,
         model=model, seed=seed, promote=promote, lessons=lessons,
+        feedback=feedback.absolute() if feedback else None,
     )  # fmt: skip
     job = enqueue(settings.redis_url, wanted)
     typer.echo(f"queued as {job}: 'rq info' shows it, 'python -m trainer work' runs it")

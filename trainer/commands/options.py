@@ -23,6 +23,9 @@ Lessons = Annotated[
     bool,
     typer.Option("--lessons", help="Also train on sentences that teach negation and 'not bad'; English."),
 ]
+Feedback = Annotated[
+    Path | None, typer.Option(help="A file that `collect` made: learnt from and measured on, beside DATA.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -53,11 +53,24 @@ def read(path: Path, columns: Columns) -> File:
         raise BadData(f"there is no file {path}") from None
     except OSError as error:
         raise BadData(f"{path} cannot be read: {error.strerror}") from error
+    return _file(path.name, content, reader(content, columns))
+
+
+def read_lines(name: str, content: bytes, columns: Columns) -> File:
+    """Read JSON lines that are in memory already.
+
+    Raises:
+        BadData: they cannot be read to the letter.
+    """
+    return _file(name, content, _read_jsonl(content, columns))
+
+
+def _file(name: str, content: bytes, rows: Iterator[Row]) -> File:
     try:
-        rows = tuple(_checked(reader(content, columns)))
+        read = tuple(_checked(rows))
     except BadData as error:
-        raise BadData(f"{path.name}: {error}") from error.__cause__
-    return File(path.name, hashlib.sha256(content).hexdigest(), rows)
+        raise BadData(f"{name}: {error}") from error.__cause__
+    return File(name, hashlib.sha256(content).hexdigest(), read)
 
 
 def _checked(rows: Iterator[Row]) -> Iterator[Row]:

@@ -15,11 +15,15 @@ _WORD = re.compile(r"[^\W_]+")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One labelled text, exactly as the file has it. ``number`` counts the file's rows from 1."""
+    """One labelled text, exactly as the file has it. ``number`` counts the file's rows from 1.
+
+    ``source`` says where it is from, if not from the data file.
+    """
 
     number: int
     text: str
     label: str
+    source: str = ""
 
 
 def normalised(text: str) -> str:

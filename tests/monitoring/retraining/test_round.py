@@ -1,7 +1,9 @@
 """Trainings and rollbacks are asked for in RQ's queue: for a reason, one at a time, and once."""
 
+import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from importlib import import_module
 
@@ -16,15 +18,16 @@ from contract.alerts import Alert
 from monitoring.alerts import AlertBook
 from monitoring.errors import ConfigurationError
 from monitoring.history import database
-from monitoring.history.asking import Archive
+from monitoring.history.asking import Archive, Version
 from monitoring.history.following import Follower
 from monitoring.history.keeping import History
+from monitoring.history.texts import Of, Texts
 from monitoring.retraining.probation import Probation, Verdict
 from monitoring.retraining.queue import Trainings
 from monitoring.retraining.round import Retraining
 from monitoring.retraining.triggers import Order, Wishes
 from monitoring.retraining.watch import PromotionWatch
-from tests.monitoring.stream import minutes_ago, predict
+from tests.monitoring.stream import CANARY, minutes_ago, predict
 from tests.monitoring.test_service import invoke
 
 ORDER = Order("sentiment", {"data": "/srv/reviews.csv"}, Wishes(True, 10, timedelta(days=1)))
@@ -133,6 +136,79 @@ def test_an_open_alert_on_drift_of_the_model_is_a_reason(
     AlertBook(client).record(alert)
     Retraining(client, archive, trainings, ORDER).look()
     assert len(queued(redis_url)) == asked
+
+
+def end(client, id: str, owner: str) -> None:
+    """A prediction ends now, after all that is in the stream."""
+    last = client.xrevrange(keys.EVENTS, count=1)
+    predict(client, int(last[0][0].partition("-")[0]) + 1 if last else 1_000, id=id, owner=owner)
+
+
+def judge_kept(client, catch_up, count: int) -> None:
+    """Predictions that people judged, half of them of one key; the text of the first is forgotten."""
+    for i in range(count):
+        id, owner = f"p{i}", f"key_{i % 2}"
+        end(client, id, owner)
+        if i:
+            client.hset(keys.prediction(id), "input", json.dumps({"text": f"{CANARY} {i}"}))
+        told = {"type": "prediction.feedback", "id": id, "model": "sentiment", "label": "negative",
+                "truth": "positive", "owner": owner}  # fmt: skip
+        client.xadd(keys.EVENTS, told)
+    catch_up()
+
+
+def handed(client) -> dict[str, str]:
+    content = client.get(keys.training_feedback("sentiment")) or ""
+    return {row["id"]: row["text"] for row in map(json.loads, content.splitlines())}
+
+
+@pytest.fixture
+def keeping_judged(tmp_path, client) -> Follower:
+    history = History(database.connect(f"sqlite:///{tmp_path / 'history.db'}"))
+    return Follower(client, history, timedelta(days=30), Texts(client, Of.JUDGED))
+
+
+def test_what_people_said_is_handed_over_with_its_text_and_what_has_none_is_counted(
+    client, archive, keeping_judged, trainings, redis_url, caplog
+):
+    caplog.set_level(logging.INFO)
+    judge_kept(client, keeping_judged, 6)
+    end(client, "unjudged", "")
+    client.hset(keys.prediction("unjudged"), "input", json.dumps({"text": CANARY}))
+    keeping_judged()
+    kept = {row["id"] for row in archive.answers(Version("sentiment", "3"), 99) if row["text"]}
+    assert kept == {f"p{i}" for i in range(1, 6)}, "only of what was judged"
+    Retraining(client, archive, trainings, replace(ORDER, feedback=True)).start("by hand")
+    (job,) = queued(redis_url)
+    assert (job.args[0]["handed"], job.args[0]["gone"]) == (5, 1)
+    assert handed(client) == {f"p{i}": f"{CANARY} {i}" for i in range(1, 6)}
+    assert 0 < client.ttl(keys.training_feedback("sentiment")) <= 24 * 3600
+    assert CANARY not in caplog.text
+    assert CANARY not in str(job.to_dict())
+
+
+def test_a_training_under_way_keeps_the_feedback_it_was_handed(client, archive, keeping_judged, trainings):
+    retraining = Retraining(client, archive, trainings, replace(ORDER, feedback=True))
+    judge_kept(client, keeping_judged, 3)
+    retraining.start("first")
+    before = handed(client)
+    judge_kept(client, keeping_judged, 9)
+    assert retraining.start("second") is None
+    assert handed(client) == before
+
+
+def test_what_is_erased_waits_for_no_training(
+    client, archive, keeping_judged, trainings, redis_url, tmp_path
+):
+    judge_kept(client, keeping_judged, 6)
+    Retraining(client, archive, trainings, replace(ORDER, feedback=True)).start("by hand")
+    settings = {"MONITORING_DATABASE_URL": f"sqlite:///{tmp_path / 'history.db'}"}
+    invoke(redis_url, "erase", "--prediction", "p2", **settings)
+    assert handed(client).keys() == {"p1", "p3", "p4", "p5"}
+    invoke(redis_url, "erase", "--key", "key_1", **settings)
+    assert handed(client).keys() == {"p4"}
+    assert [row["id"] for row in archive.told("sentiment", 99)] == ["p4"]
+    assert 0 < client.ttl(keys.training_feedback("sentiment")) <= 24 * 3600
 
 
 def serve(client, at_ms: int, version: str, good: int, bad: int) -> None:

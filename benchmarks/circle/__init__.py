@@ -1,0 +1,1 @@
+"""The whole circle, unattended: words change, alerts fire, a training is asked for, judged, and serves."""
