@@ -1,0 +1,1 @@
+"""The page at ``/``: static files, and nothing of their content in Python."""
