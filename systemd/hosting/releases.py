@@ -102,14 +102,15 @@ def make(source: Source, wheelhouse: Path | None) -> str:
     packages = Path(sysconfig.get_path("purelib", "venv", vars={"base": str(folder)}))
     theirs = Path(sysconfig.get_path("purelib", "venv", vars={"base": str(environment)}))
     (packages / "environment.pth").write_text(f"import site; site.addsitedir({str(theirs)!r})\n")
+    # The build fetches the page's charts, which the folder of wheels has too.
+    registry = {"NPM_CONFIG_REGISTRY": wheelhouse.absolute().as_uri()} if wheelhouse else {}
     with tempfile.TemporaryDirectory(prefix="barometer-") as temporary:
         copy = Path(temporary) / "source"
         shutil.copytree(source.folder, copy, ignore=_LEFT_OUT)
         run(
             environment / "bin/uv", "pip", "install", "--quiet", "--python", folder / "bin/python",
             "--no-deps", "--no-build-isolation", "--offline", "--no-cache", "--compile-bytecode", copy,
-            # The build fetches the page's charts, which the folder of wheels has too.
-            env={**os.environ, **({"NPM_CONFIG_REGISTRY": wheelhouse.absolute().as_uri()} if wheelhouse else {})},
+            env={**os.environ, **registry},
         )  # fmt: skip
         if not list(packages.glob(CHARTS)):
             say("the npm registry could not be reached: the page will show tables in place of charts")
