@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contract.registry import CHAMPION, DEFAULT_MODEL
 from trainer import environment, manners, telling
-from trainer.errors import BadRequest
+from trainer.errors import BadRequest, PromotionRefused
 from trainer.settings import Settings
 
 #: What the queue calls, by name.
@@ -94,6 +94,7 @@ class Return(BaseModel):
     model: str
     version: str
     why: str
+    by: str = "monitoring"
 
 
 def roll_back(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -108,12 +109,52 @@ def roll_back(arguments: Mapping[str, Any]) -> dict[str, Any]:
     try:
         wanted = Return.model_validate(arguments)
     except ValidationError as error:
-        raise BadRequest("a rollback takes model, version and why") from error
+        raise BadRequest("a rollback takes model, version, why and perhaps by") from error
     environment.prepare(Settings().mlflow_tracking_uri)
     from trainer.registry import Registry
 
     registry = Registry(wanted.model)
     if registry.aliases().get(CHAMPION) != wanted.version:
         return {"model": wanted.model, "left": None, "entered": None}
-    left, entered = registry.rollback(by="monitoring", why=wanted.why)
+    left, entered = registry.rollback(by=wanted.by, why=wanted.why)
     return {"model": wanted.model, "left": left, "entered": entered}
+
+
+class Promotion(BaseModel):
+    """Which version shall serve, and who says so."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    version: str
+    by: str
+
+
+def promote(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Let a version serve, if the gate has passed it; return the versions left and entered.
+
+    Both are None where it serves already. What the gate has not passed is no failure of the job: the answer
+    says ``refused``, and why.
+
+    Raises:
+        BadRequest: the arguments are not those of ``Promotion``.
+        TrainerError: MLflow does not answer.
+    """
+    try:
+        wanted = Promotion.model_validate(arguments)
+    except ValidationError as error:
+        raise BadRequest("a promotion takes model, version and by") from error
+    settings = Settings()
+    environment.prepare(settings.mlflow_tracking_uri)
+    from trainer.registry import Registry
+
+    registry = Registry(wanted.model)
+    before = registry.aliases().get(CHAMPION)
+    if before == wanted.version:
+        return {"model": wanted.model, "left": None, "entered": None}
+    try:
+        with telling.told(settings):
+            registry.promote_passed(wanted.version, by=wanted.by, why="the gate had passed it")
+    except (BadRequest, PromotionRefused) as error:
+        return {"model": wanted.model, "refused": str(error)}
+    return {"model": wanted.model, "left": before, "entered": wanted.version}

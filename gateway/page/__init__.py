@@ -1,1 +1,1 @@
-"""The page at ``/``: static files, and nothing of their content in Python."""
+"""The page at ``/``: static files, which ask the API as any client does."""

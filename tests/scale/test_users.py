@@ -43,6 +43,7 @@ OWNERS = {
     "MONITORING_HEARTBEAT": {"monitoring"},
     "OVERVIEW": {"gateway", "monitoring"},
     "alert": {"gateway", "monitoring"},
+    "results": {"gateway", "monitoring", "trainer"},
     "DELIVERY_PREFIX": {"gateway"},
     "OWNERS": {"gateway"},
     "CREATED_PREFIX": {"gateway"},
