@@ -1,7 +1,7 @@
 // The window of negative answers against its threshold, and alerts: the open ones first.
 
 import { Problem, post } from "./api.js";
-import { by, empty, h, show } from "./dom.js";
+import { busy, by, empty, h, isBusy, show } from "./dom.js";
 import { count, countdown, duration, figure, subject, when } from "./words.js";
 
 /** Of a window's answers, those that are listed one by one. */
@@ -70,13 +70,14 @@ function item(alert) {
 }
 
 async function acknowledge(alert, button, problem) {
-  button.disabled = true;
+  if (isBusy(button)) return;
+  busy(button, true);
   try {
     await post(`v1/alerts/${encodeURIComponent(alert.id)}/ack`);
     button.textContent = "Acknowledged";
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    button.disabled = false;
+    busy(button, false);
     problem.hidden = false;
     problem.textContent = error.message;
   }

@@ -66,7 +66,8 @@ function show() {
 
 /** Show what changes when monitoring tells something new. */
 function charts() {
-  traffic.update(mine(), told.history?.at ?? 0);
+  // Up to then the figures are whole; while the database is away it stands still.
+  traffic.update(mine(), told.history?.history_at ?? told.history?.at ?? 0);
   quality.update(mine());
   show();
 }

@@ -11,6 +11,11 @@ export function h(name, attributes = {}, ...children) {
   return element;
 }
 
+/** Say that a button is at work, or is not. It is not disabled: whoever stands on it would lose the place. */
+export const busy = (button, isBusy) => button.setAttribute("aria-disabled", String(isBusy));
+
+export const isBusy = (button) => button.getAttribute("aria-disabled") === "true";
+
 export const by = (id) => document.getElementById(id);
 
 const shown = new WeakMap();

@@ -54,7 +54,10 @@ export function update(model, now) {
     `Of what ended in the last two hours, ${share(success(minutes))} succeeded.`, NOTHING,
   );
   const hours = byHour(model?.hours ?? []);
-  charts.hours.update(hours, `Requests by hour of day, in ${zone()}, as the mean of seven days.`, NOTHING);
+  const most = Math.max(0, ...hours[1]);
+  charts.hours.update(
+    hours, `Requests by hour of day in ${zone()}, as a mean of up to seven days: most at ${hours[1].indexOf(most)}:00, ${figure(most)} an hour.`, NOTHING,
+  );
 }
 
 /** Show the figures that one wants first. */

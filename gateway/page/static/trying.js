@@ -1,7 +1,7 @@
 // Try a text: ask, wait for the answer, and show which words made it.
 
 import { Problem, get, post } from "./api.js";
-import { by, h, table } from "./dom.js";
+import { busy, by, h, isBusy, table } from "./dom.js";
 import { duration, figure, share } from "./words.js";
 
 /** How deep a part is tinted: five steps, by its weight beside the heaviest. */
@@ -22,7 +22,8 @@ export function install(model) {
 async function ask(model, text, explain) {
   const place = by("answer");
   const button = by("try").querySelector("button");
-  button.disabled = true;
+  if (isBusy(button)) return;
+  busy(button, true);
   place.setAttribute("aria-busy", "true");
   const begun = performance.now();
   try {
@@ -32,7 +33,7 @@ async function ask(model, text, explain) {
     if (!(error instanceof Problem)) throw error;
     place.replaceChildren(h("p", { class: "problem", role: "alert" }, error.message));
   } finally {
-    button.disabled = false;
+    busy(button, false);
     place.removeAttribute("aria-busy");
   }
 }
