@@ -30,7 +30,7 @@ function windowed(one) {
     h("p", {}, h("b", { class: "big" }, count(held)), ` in ${duration(one.window_s)}, ${count(one.limit)} allowed `, h("span", { class: "about" }, `(${subject(one.subject)})`)),
     line,
     h("p", {}, words),
-    times.length ? h("p", { class: "hint" }, "They fall out in ", times.map((left, place) => [place ? ", " : "", h("span", { class: "time" }, countdown(left))]), one.left.length > LISTED ? " ..." : "", ".") : null,
+    times.length ? h("p", { class: "hint" }, "They fall out in ", times.map((left, place) => [place ? ", " : "", h("span", { class: "time" }, countdown(left))]), one.left.length > LISTED ? " and later." : ".") : null,
   );
 }
 
