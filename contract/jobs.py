@@ -14,6 +14,7 @@ PREDICT = "worker.jobs.predict"
 #: What the trainer's worker calls, with a dict; see trainer.jobs. A test resolves these too.
 TRAIN = "trainer.jobs.train"
 ROLL_BACK = "trainer.jobs.roll_back"
+PROMOTE = "trainer.jobs.promote"
 #: Shown by RQ's tools in place of the arguments.
 DESCRIPTION = "prediction"
 #: The queue the trainer service works on.

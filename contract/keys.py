@@ -115,6 +115,11 @@ def job(id: str) -> str:
     return JOB_PREFIX + id
 
 
+def results(id: str) -> str:
+    """Stream: what RQ's worker wrote down of a job, its return value in base64 among it."""
+    return f"rq:results:{id}"
+
+
 def queue(name: str) -> str:
     """List: RQ's queue of job ids, head first."""
     return QUEUE_PREFIX + name

@@ -18,6 +18,7 @@ def banner(gateway: str, mlflow: str, redis: str, took: timedelta) -> str:
     return f"""
 Barometer is ready after {took.total_seconds():.1f} s.
 
+  Page     {gateway}/
   API      {gateway}
   Docs     {gateway}/docs
   Metrics  {gateway}/metrics

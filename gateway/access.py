@@ -47,9 +47,9 @@ ANYBODY = Caller("", frozenset(Scope))
 #: Where there are keys, whoever sent none to an address that needs none.
 NOBODY = Caller("", frozenset())
 
-#: Probes, figures and documentation: they tell nothing of anybody's predictions.
+#: Probes, figures, documentation and the page: they tell nothing of anybody's predictions.
 _PUBLIC = frozenset({"/", "/livez", "/readyz", "/metrics", "/openapi.json", "/docs"})
-_PUBLIC_BELOW = ("/docs/", "/v2/health/")
+_PUBLIC_BELOW = ("/docs/", "/page/", "/v2/health/")
 
 
 def is_public(path: str) -> bool:

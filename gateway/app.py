@@ -35,6 +35,10 @@ from gateway.lag import Lag
 from gateway.links import Links
 from gateway.logging import TOLD
 from gateway.metrics import SENT, Measured, Metrics
+from gateway.overview import routes as overview_routes
+from gateway.overview.reading import Reader
+from gateway.overview.watching import Overviews
+from gateway.page import serving as page
 from gateway.services import Services
 from gateway.settings import Settings
 from gateway.stopping import told_to_stop
@@ -42,6 +46,8 @@ from gateway.store import Store
 from gateway.streams import routes as streaming
 from gateway.streams.watching import Streams
 from gateway.tracing import Deliveries, Traced, TracedAdmission
+from gateway.trainings import routes as trainings_routes
+from gateway.trainings.queue import Trainings
 from gateway.upkeep import Upkeep
 from gateway.waiting import Waiters
 from gateway.webhooks import delivery_routes, endpoint_routes
@@ -89,6 +95,9 @@ def create_app(settings: Settings, traces: "Exit | None" = None) -> FastAPI:
         admit = partial(TracedAdmission, traces.tracer) if traces else Admission
         admissions = {model: admit(redis, model, bounds) for model in settings.served}
         store, batch_store = Store(redis), Batches(redis)
+        journal, trainings = Journal(redis), Trainings(redis)
+        overview = Reader(redis, settings, store, journal, trainings)
+        overviews = Overviews(overview)
         app.state.services = Services(
             settings=settings,
             redis=redis,
@@ -98,19 +107,23 @@ def create_app(settings: Settings, traces: "Exit | None" = None) -> FastAPI:
             store=store,
             batches=batch_store,
             endpoints=Endpoints(redis),
-            journal=Journal(redis),
+            journal=journal,
+            trainings=trainings,
+            overview=overview,
+            overviews=overviews,
             metrics=metrics,
             catalog=catalog,
             keyring=keyring,
         )
         upkeep = Upkeep(redis, store, admissions.values())
-        parts = (waiters, streams, deliverer, upkeep, batch_store, lag, keyring)
+        parts = (waiters, streams, overviews, deliverer, upkeep, batch_store, lag, keyring)
         tasks = [asyncio.create_task(part.run()) for part in parts]
         for task in tasks:
             task.add_done_callback(_end)
 
         def part() -> None:
             streams.stop()
+            overviews.stop()
             asyncio.get_running_loop().call_later(PARTING_S, waiters.release)
 
         with told_to_stop(part):
@@ -139,11 +152,14 @@ def create_app(settings: Settings, traces: "Exit | None" = None) -> FastAPI:
     app.include_router(feedback.router)
     app.include_router(batches.router)
     app.include_router(models.router)
+    app.include_router(trainings_routes.router)
     app.include_router(protocol.router)
     app.include_router(inference.router)
     app.include_router(endpoint_routes.router)
     app.include_router(delivery_routes.router)
+    app.include_router(overview_routes.router)
     app.include_router(operations.router)
+    page.add_to(app)
     problems.install(app)
     description.install(app)
     _document(app)

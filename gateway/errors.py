@@ -10,6 +10,7 @@ GatewayError
 ├── AlertNotFound        404
 ├── EndpointNotFound     404
 ├── DeliveryNotFound     404
+├── TrainingNotFound     404
 ├── EndpointDisabled     409   nothing is delivered there
 ├── ModelNotFound        404   no such model, or no such version of it
 ├── CreateInFlight       409   the same create is under way
@@ -97,6 +98,12 @@ class EndpointNotFound(GatewayError):
 
 class DeliveryNotFound(GatewayError):
     """No attempt of that id is in the log, any more or ever."""
+
+    status, code, title = 404, "not_found", "Not found"
+
+
+class TrainingNotFound(GatewayError):
+    """No job of that id is on the trainer's queue, or it is past its retention."""
 
     status, code, title = 404, "not_found", "Not found"
 

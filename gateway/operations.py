@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.responses import JSONResponse
 
 from gateway.access import Scope, caller, needs
 from gateway.errors import NoWorker, QueueUnavailable
@@ -13,12 +13,6 @@ from gateway.schemas import AlertList, AlertObject, alert_object
 from gateway.services import services
 
 router = APIRouter()
-
-
-@router.get("/", include_in_schema=False)
-async def root() -> Response:
-    """Lead a person who opens the address to what there is to see."""
-    return RedirectResponse("docs")
 
 
 @router.get("/livez", tags=["service"])

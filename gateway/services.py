@@ -12,9 +12,12 @@ from gateway.catalog import Catalog
 from gateway.keyring import Keyring
 from gateway.links import Links
 from gateway.metrics import Metrics
+from gateway.overview.reading import Reader
+from gateway.overview.watching import Overviews
 from gateway.settings import Settings
 from gateway.store import Store
 from gateway.streams.watching import Streams
+from gateway.trainings.queue import Trainings
 from gateway.waiting import Waiters
 from gateway.webhooks.deliveries import Journal
 from gateway.webhooks.endpoints import Endpoints
@@ -33,6 +36,9 @@ class Services:
     batches: Batches
     endpoints: Endpoints
     journal: Journal
+    trainings: Trainings
+    overview: Reader
+    overviews: Overviews
     metrics: Metrics
     catalog: Catalog
     keyring: Keyring

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contract.registry import CHAMPION, DEFAULT_MODEL
 from trainer import environment, manners, telling
-from trainer.errors import BadRequest
+from trainer.errors import BadRequest, PromotionRefused
 from trainer.settings import Settings
 
 if TYPE_CHECKING:
@@ -122,6 +122,7 @@ class Return(BaseModel):
     model: str
     version: str
     why: str
+    by: str = "monitoring"
 
 
 def roll_back(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -136,14 +137,14 @@ def roll_back(arguments: Mapping[str, Any]) -> dict[str, Any]:
     try:
         wanted = Return.model_validate(arguments)
     except ValidationError as error:
-        raise BadRequest("a rollback takes model, version and why") from error
+        raise BadRequest("a rollback takes model, version, why and perhaps by") from error
     environment.prepare(Settings().mlflow_tracking_uri)
     from trainer.registry import Registry
 
     registry = Registry(wanted.model)
     if registry.aliases().get(CHAMPION) != wanted.version:
         return {"model": wanted.model, "left": None, "entered": None}
-    left, entered = registry.rollback(by="monitoring", why=wanted.why)
+    left, entered = registry.rollback(by=wanted.by, why=wanted.why)
     return {"model": wanted.model, "left": left, "entered": entered}
 
 
@@ -187,3 +188,47 @@ def conclude(arguments: Mapping[str, Any]) -> dict[str, Any]:
         "stage": judgement.stage.value,
         "reasons": list(judgement.reasons),
     }
+
+
+class Promotion(BaseModel):
+    """Which version shall serve, who says so, and why it need not have been tried in the shadow."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str
+    version: str
+    by: str
+    without_shadow: str = ""
+
+
+def promote(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Let a version serve, if it may: see ``promoting.promote``. Return the versions left and entered.
+
+    Both are None where it serves already. What may not serve is no failure of the job: the answer says
+    ``refused``, and why.
+
+    Raises:
+        BadRequest: the arguments are not those of ``Promotion``.
+        TrainerError: MLflow does not answer.
+    """
+    try:
+        wanted = Promotion.model_validate(arguments)
+    except ValidationError as error:
+        raise BadRequest("a promotion takes model, version and by") from error
+    settings = Settings()
+    environment.prepare(settings.mlflow_tracking_uri)
+    from trainer import promoting
+    from trainer.registry import Registry
+
+    registry = Registry(wanted.model)
+    before = registry.aliases().get(CHAMPION)
+    if before == wanted.version:
+        return {"model": wanted.model, "left": None, "entered": None}
+    try:
+        with telling.told(settings):
+            promoting.promote(
+                registry, wanted.version, settings, by=wanted.by, why="", without_shadow=wanted.without_shadow
+            )
+    except (BadRequest, PromotionRefused) as error:
+        return {"model": wanted.model, "refused": str(error)}
+    return {"model": wanted.model, "left": before, "entered": wanted.version}

@@ -90,15 +90,33 @@ def train(
     return outcome
 
 
+def require_passed(registry: Registry, number: str) -> None:
+    """Refuse a version that the gate has not passed.
+
+    Raises:
+        BadRequest: there is no such version.
+        PromotionRefused: it was not passed, and why.
+    """
+    candidate = registry.version(number)
+    if candidate.gate != "passed":
+        said = "; ".join(candidate.gate_reasons) or "it has not been judged"
+        raise PromotionRefused(
+            f"the gate has not passed version {number}: {said}. "
+            f"'python -m trainer promote {number} --force --reason WHY' overrides"
+        )
+
+
 def promote(
     registry: Registry, number: str, settings: Settings, *, by: str, why: str, without_shadow: str
 ) -> None:
-    """Let a version that passed the gate serve, if it did well in the shadow or the operator says why not.
+    """Let a version serve if the gate passed it and it did well in the shadow, or the operator says why not.
 
     Raises:
+        BadRequest: there is no such version.
         PromotionRefused: it did not, or not yet.
         QueueUnavailable: Redis, where that is written, does not answer.
     """
+    require_passed(registry, number)
     champion = registry.aliases().get(CHAMPION)
     if champion in (None, number):
         registry.promote(number, by=by, why=why or "the gate had passed it")

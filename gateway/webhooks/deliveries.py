@@ -44,6 +44,8 @@ PATIENCE = timedelta(hours=120)
 MARGIN = timedelta(hours=1)
 #: Events read in one call of a replay, so that neither Redis nor the gateway is held up.
 AT_ONCE = 1_000
+#: Messages of the outbox that one look at the backlog asks after.
+LOOKED_AT = 100
 
 
 def log_name(endpoint: str, owner: str) -> str:
@@ -158,6 +160,26 @@ class Journal:
         seconds, microseconds = await self._redis.time()
         due = float(f"{seconds}.{microseconds:06d}")
         await self._redis.zadd(keys.OUTBOX, {str(message): due for message in messages})
+
+    @or_unavailable
+    async def backlog(self) -> dict[str, int]:
+        """Return how many messages wait, how many of them are due, and how many were tried in vain.
+
+        The last is counted among the ``LOOKED_AT`` whose turn comes next.
+        """
+        seconds, _ = await self._redis.time()
+        next_ones = cast(
+            "list[str]", await self._redis.zrangebyscore(keys.OUTBOX, "-inf", "+inf", 0, LOOKED_AT)
+        )
+        pipeline = self._redis.pipeline(transaction=False)
+        for member in next_ones:
+            pipeline.hget(keys.delivery(member), "attempts")
+        attempts = await pipeline.execute() if next_ones else []
+        return {
+            "waiting": int(await self._redis.zcard(keys.OUTBOX)),
+            "due": int(await self._redis.zcount(keys.OUTBOX, "-inf", seconds)),
+            "failing": sum(1 for made in attempts if made),
+        }
 
     @or_unavailable
     async def replay(self, endpoint: str, owner: str, types: frozenset[str], since: datetime) -> Replayed:

@@ -22,6 +22,8 @@ from hosting.errors import NotReady
 
 #: Written last: a folder without it is what a broken install left.
 COMPLETE = ".complete"
+#: What setup.py fetches for the page; a release without it serves all the same.
+CHARTS = "gateway/page/static/charts/*.js"
 #: What of a checkout is neither code nor needed to install it.
 _LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "tests", "benchmarks", "docs")
 
@@ -100,13 +102,18 @@ def make(source: Source, wheelhouse: Path | None) -> str:
     packages = Path(sysconfig.get_path("purelib", "venv", vars={"base": str(folder)}))
     theirs = Path(sysconfig.get_path("purelib", "venv", vars={"base": str(environment)}))
     (packages / "environment.pth").write_text(f"import site; site.addsitedir({str(theirs)!r})\n")
+    # The build fetches the page's charts, which the folder of wheels has too.
+    registry = {"NPM_CONFIG_REGISTRY": wheelhouse.absolute().as_uri()} if wheelhouse else {}
     with tempfile.TemporaryDirectory(prefix="barometer-") as temporary:
         copy = Path(temporary) / "source"
         shutil.copytree(source.folder, copy, ignore=_LEFT_OUT)
         run(
             environment / "bin/uv", "pip", "install", "--quiet", "--python", folder / "bin/python",
             "--no-deps", "--no-build-isolation", "--offline", "--no-cache", "--compile-bytecode", copy,
+            env={**os.environ, **registry},
         )  # fmt: skip
+        if not list(packages.glob(CHARTS)):
+            say("the npm registry could not be reached: the page will show tables in place of charts")
         shutil.copytree(copy / "systemd", folder / "systemd")
     (folder / "ENVIRONMENT").write_text(environment.name)
     run(folder / "bin/python", "-c", "import gateway.app, worker.service, monitoring.service, trainer.work")

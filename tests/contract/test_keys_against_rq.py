@@ -7,6 +7,7 @@ from redis import Redis
 from rq import Queue, Worker
 from rq.job import Job
 from rq.registry import FailedJobRegistry, FinishedJobRegistry, StartedJobRegistry
+from rq.results import Result
 from rq.serializers import JSONSerializer
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
@@ -19,6 +20,7 @@ def test_keys_are_those_of_rq(redis_url: str) -> None:
     assert keys.queue("sentiment") == queue.key
     assert Queue.redis_queues_keys == keys.QUEUES
     assert keys.job("7") == Job("7", connection=redis).key
+    assert keys.results("7") == Result.get_key("7")
     assert keys.started("sentiment") == StartedJobRegistry(queue=queue).key
     assert keys.finished("sentiment") == FinishedJobRegistry(queue=queue).key
     assert keys.failed("sentiment") == FailedJobRegistry(queue=queue).key
@@ -33,6 +35,7 @@ def test_a_job_reads_as_rq_would_have_written_it(redis_url: str) -> None:
     assert json.loads(jobs.data("7"))[0] == jobs.PREDICT
 
 
-def test_the_name_of_the_function_leads_to_one() -> None:
-    module, _, function = jobs.PREDICT.rpartition(".")
-    assert callable(getattr(import_module(module), function))
+def test_the_name_of_each_function_leads_to_one() -> None:
+    for name in (jobs.PREDICT, jobs.TRAIN, jobs.ROLL_BACK, jobs.PROMOTE):
+        module, _, function = name.rpartition(".")
+        assert callable(getattr(import_module(module), function))

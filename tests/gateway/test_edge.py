@@ -55,7 +55,7 @@ def told(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", "/livez", 200), ("GET", "/", 307), ("GET", "/docs", 200),
+        ("GET", "/livez", 200), ("GET", "/", 200), ("GET", "/page/app.js", 200), ("GET", "/docs", 200),
         ("GET", "/docs/assets/swagger-ui.css", 200), ("GET", "/openapi.json", 200),
         ("GET", "/docs/assets/index.html", 200), ("GET", "/nothing", 404),
         ("GET", "/v1/predictions/unknown", 404),

@@ -54,6 +54,7 @@ OWNERS = {
     "OVERVIEW": {"gateway", "monitoring"},
     "TRAINING_FEEDBACK_PREFIX": {"monitoring", "trainer"},
     "alert": {"gateway", "monitoring"},
+    "results": {"gateway", "monitoring", "trainer"},
     "DELIVERY_PREFIX": {"gateway"},
     "OWNERS": {"gateway"},
     "CREATED_PREFIX": {"gateway"},

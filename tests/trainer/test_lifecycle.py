@@ -10,7 +10,7 @@ import pytest
 from contract.registry import CHALLENGER, CHAMPION, GATE_REASONS_TAG, GATE_TAG, PREVIOUS
 from trainer.errors import BadRequest
 from trainer.floors import Limits
-from trainer.jobs import roll_back
+from trainer.jobs import promote, roll_back
 
 from .conftest import opinions, write_csv
 
@@ -250,3 +250,28 @@ def test_a_rollback_asked_for_as_a_job_takes_back_that_version_and_no_other(mode
     assert registry.trail()[-1]["why"] == "20 % fail"
     with pytest.raises(BadRequest):
         roll_back({"model": model})
+
+
+def test_a_promotion_asked_for_as_a_job_needs_the_gate_and_names_who_asked(model, registry, tmp_path):
+    registry._client.create_registered_model(model)
+    made = [registry._client.create_model_version(model, tmp_path.as_uri()) for _ in range(3)]
+    first, second, third = (str(one.version) for one in made)
+    registry.promote(first, by="test", why="test")
+    for version, verdict in ((second, "passed"), (third, "refused")):
+        registry._client.set_model_version_tag(model, version, "barometer.gate", verdict)
+    registry._client.set_model_version_tag(model, third, "barometer.gate.reasons", "no class may be worse")
+    asked = {"model": model, "by": "key k1"}
+    assert promote({**asked, "version": third})["refused"] == (
+        f"the gate has not passed version {third}: no class may be worse"
+    )
+    assert "there is no version 99" in promote({**asked, "version": "99"})["refused"]
+    assert registry.aliases() == {CHAMPION: first}
+    moved = {"model": model, "left": first, "entered": second}
+    assert promote({**asked, "version": second}) == moved
+    assert promote({**asked, "version": second}) == {"model": model, "left": None, "entered": None}
+    assert registry.aliases() == {CHAMPION: second, PREVIOUS: first}
+    assert registry.trail()[-1]["by"] == "key k1"
+    roll_back({"model": model, "version": second, "why": "by hand", "by": "key k2"})
+    assert registry.trail()[-1]["by"] == "key k2"
+    with pytest.raises(BadRequest):
+        promote({"model": model})

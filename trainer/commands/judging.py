@@ -1,17 +1,14 @@
 """Commands about registered versions: evaluate, challenge, promote, rollback, history."""
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from contract.registry import CHAMPION, DEFAULT_MODEL
 from trainer.commands.options import AsJson, DataFile, Labels, Model, Texts, operator, registry_of, steps
-from trainer.errors import BadRequest, PromotionRefused
-
-if TYPE_CHECKING:
-    from trainer.registry import Version
+from trainer.errors import BadRequest
 
 app = typer.Typer()
 
@@ -75,11 +72,9 @@ def promote(
     if force and not reason.strip():
         raise BadRequest("--force needs --reason: say why, the trail keeps it")
     registry = registry_of(model)
-    candidate = registry.version(version)
-    if candidate.gate != "passed" and not force:
-        raise PromotionRefused(f"{_not_passed(candidate)}. --force --reason TEXT overrides")
     with telling.told(context.obj):
         if force:
+            registry.version(version)
             registry.promote(version, by=operator(), why=reason)
         else:
             promoting.promote(
@@ -100,12 +95,10 @@ def challenge(
     model: Model = DEFAULT_MODEL,
 ) -> None:
     """Let workers score a share of the texts with a version that the gate has passed, beside the champion."""
-    from trainer import telling
+    from trainer import promoting, telling
 
     registry = registry_of(model)
-    candidate = registry.version(version)
-    if candidate.gate != "passed":
-        raise PromotionRefused(_not_passed(candidate))
+    promoting.require_passed(registry, version)
     with telling.told(context.obj):
         registry.challenge(version, by=operator(), why="to be compared with the champion")
     typer.echo(
@@ -137,8 +130,3 @@ def history(model: Model = DEFAULT_MODEL, as_json: AsJson = False) -> None:  # n
         typer.echo(json.dumps(trail, ensure_ascii=False))
     else:
         report.print_trail(trail, Console())
-
-
-def _not_passed(candidate: "Version") -> str:
-    said = "; ".join(candidate.gate_reasons) or "it has not been judged"
-    return f"the gate has not passed version {candidate.number}: {said}"

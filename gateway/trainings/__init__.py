@@ -1,0 +1,1 @@
+"""Asking the trainer: promotions and rollbacks, and what became of a job on its queue."""
