@@ -23,6 +23,7 @@ from trainer.gate import Verdict
 from trainer.judging import decide
 from trainer.preparing import Prepared, Source, prepare
 from trainer.registry import Registry
+from trainer.seen import refuse_seen
 from trainer.slices import slices
 
 #: Called with a few words whenever the next step begins.
@@ -81,7 +82,9 @@ def train(
         _unfinished(request, prepared) as unfinished,
     ):
         step("training")
-        plan = Plan(options=request.options, checkpoints=unfinished, progress=progress)
+        plan = Plan(
+            options=request.options, checkpoints=unfinished, cache=request.checkpoints, progress=progress
+        )
         spent = cost.meter()
         fitted = _fit(request, prepared, Path(folder), plan)
         tracking.log_learning(fitted.curve, spent())
@@ -129,7 +132,10 @@ def _prepare(request: Request, step: Step) -> Prepared:
     if request.family not in FAMILIES:
         raise BadRequest(f"there is no family '{request.family}'; there are: {', '.join(FAMILIES)}")
     step("reading")
-    return prepare(request.data, request.evaluation, request.columns, lessons=request.lessons)
+    prepared = prepare(request.data, request.evaluation, request.columns, lessons=request.lessons)
+    if request.options.get("teacher"):
+        refuse_seen(request.options["teacher"], prepared)
+    return prepared
 
 
 @contextmanager
