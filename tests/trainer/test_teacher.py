@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 
 from trainer.data.files import Columns
 from trainer.errors import BadRequest, ModelUnusable
+from trainer.logging import configure
 from trainer.preparing import prepare
 
 from .conftest import opinions, write_csv
@@ -152,5 +153,6 @@ def test_a_training_that_names_a_teacher_is_refused_before_it_begins(taught, fil
 
     arguments = ["train", "bilstm", "--data", str(files["training.csv"]), "--set", f"teacher={taught}"]
     result = CliRunner().invoke(app, arguments)
+    configure("INFO")
     assert result.exit_code == 2
     assert "train both with the same --evaluation, or both without" in result.output

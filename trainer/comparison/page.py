@@ -50,6 +50,7 @@ def page(comparison: Comparison) -> str:
     return template.render(
         c=comparison, pictures=drawn, colours=COLOURS, capabilities=capabilities,
         skipped=_skipped(comparison.contestants),
+        seeds=any(len(one.f1s) > 1 for one in comparison.contestants),
     )  # fmt: skip
 
 

@@ -70,21 +70,24 @@ class Trainings:
 
     def _train(self, process: Apart, one: Training, left: Sequence[Training]) -> None:
         """Train, or take what was trained before the comparison was cut off."""
-        folder = self._folder(one)
-        done, unfinished = folder / "done.json", folder / "unfinished"
-        if done.exists():
+        folder, teacher = self._folder(one), self._teacher(one)
+        if teacher is not None and teacher not in self._found:
+            return  # the rows were too few for the teacher
+        done, asked = folder / "done.json", self._job(one, folder)
+        # One that nobody was to learn from, when it was done, has left no model.
+        if done.exists() and (asked.model is None or asked.model.exists()):
             self._note(one, Trained(**json.loads(done.read_text())))
             return
-        unfinished.mkdir(parents=True, exist_ok=True)
+        asked.checkpoints.mkdir(parents=True, exist_ok=True)
         try:
-            found = process.call(job.run, self._job(one, folder), self._shown(one, left))
+            found = process.call(job.run, asked, self._shown(one, left))
         except BadData:
             if one.share == 1.0:
                 raise
             return  # too few rows for this family
         # Last: whatever was cut off before is trained again.
         done.write_text(json.dumps(asdict(found)))
-        shutil.rmtree(unfinished)
+        shutil.rmtree(asked.checkpoints)
         self._note(one, found)
 
     def _note(self, one: Training, found: Trained) -> None:
@@ -115,10 +118,8 @@ class Trainings:
 
     def _shown(self, one: Training, left: Sequence[Training]) -> Callable[[str, float], None]:
         """Return what shows how far this training is, and what all that are left will take."""
-        head, tail = (
-            f"{one.family} on {len(self._parts[one.share])} rows, seed {one.seed}",
-            f"{len(left)} to go",
-        )
+        head = f"{one.family} on {len(self._parts[one.share])} rows, seed {one.seed}"
+        tail = f"{len(left)} to go"
         left_s = self._left_s(left)
         if left_s is not None:
             tail += f", {estimating.told(left_s)} in all"
