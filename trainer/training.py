@@ -24,6 +24,7 @@ from trainer.gate import Verdict
 from trainer.judging import decide
 from trainer.preparing import Prepared, Source, prepare
 from trainer.registry import Registry
+from trainer.seen import refuse_seen
 from trainer.slices import slices_of
 
 #: Called with a few words whenever the next step begins.
@@ -87,7 +88,9 @@ def train(
         _unfinished(request, prepared) as unfinished,
     ):
         step("training")
-        plan = Plan(options=request.options, checkpoints=unfinished, progress=progress)
+        plan = Plan(
+            options=request.options, checkpoints=unfinished, cache=request.checkpoints, progress=progress
+        )
         meter = cost.meter()
         fitted = _fit(request, prepared, Path(folder), plan)
         spent = meter()
@@ -138,9 +141,12 @@ def _prepare(request: Request, step: Step) -> Prepared:
     if request.family not in FAMILIES:
         raise BadRequest(f"there is no family '{request.family}'; there are: {', '.join(FAMILIES)}")
     step("reading")
-    return prepare(
+    prepared = prepare(
         request.data, request.evaluation, request.columns, told=request.told, lessons=request.lessons
     )
+    if request.options.get("teacher"):
+        refuse_seen(request.options["teacher"], prepared)
+    return prepared
 
 
 @contextmanager

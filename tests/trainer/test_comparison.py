@@ -7,7 +7,6 @@ import pytest
 from typer.testing import CliRunner
 
 from trainer.commands.comparing import seconds, size
-from trainer.data.rows import Row
 from trainer.errors import BadRequest
 from trainer.logging import configure
 
@@ -157,17 +156,6 @@ def test_the_worst_errors_are_rows_and_no_texts(trainer, registered, data):
     assert [error["score"] for error in worst] == sorted((e["score"] for e in worst), reverse=True)
     assert all(error["truth"] != error["answered"] for error in worst)
     assert "The " not in result.stdout
-
-
-def test_small_parts_of_a_learning_curve_lie_within_the_larger_ones():
-    from trainer.comparison.contest import part, teaches
-
-    rows = [Row(n, text, label) for n, (text, label) in enumerate(opinions(200))]
-    small, large = part(rows, 0.1), part(rows, 0.3)
-    assert (len(small), len(large)) == (20, 60)
-    assert set(small) < set(large)
-    assert teaches(large, ("negative", "positive"))
-    assert not teaches(rows[:9], ("negative", "positive"))
 
 
 @pytest.mark.parametrize(("said", "value"), [("20ms", 0.02), ("1.5s", 1.5), ("2 s", 2.0)])

@@ -12,15 +12,18 @@ import mlflow
 
 from contract.registry import DEFAULT_MODEL
 from trainer import checkpoints, provenance
-from trainer.comparison.contest import Contest, Entry, Step
+from trainer.comparison.contest import Contest
 from trainer.comparison.page import Comparison, page
+from trainer.comparison.planning import Entry, check, teachers
 from trainer.comparison.recommending import Goal, recommend
+from trainer.comparison.trainings import Step, Trainings
 from trainer.data.files import Columns
 from trainer.data.rows import digest
 from trainer.errors import BadRequest
 from trainer.floors import megabytes
 from trainer.preparing import Prepared, prepare
 from trainer.registry import Registry, reachable
+from trainer.seen import refuse_seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +52,6 @@ def compare(request: Request, registry: Registry, step: Step) -> tuple[Compariso
         BadRequest: there is nothing to compare, or the models' labels differ.
         BadData, ModelUnusable: as for training and loading.
     """
-    step("reading")
-    prepared = prepare(request.data, request.evaluation, request.columns)
     entry = Entry(
         families=request.families,
         options=request.options,
@@ -58,8 +59,16 @@ def compare(request: Request, registry: Registry, step: Step) -> tuple[Compariso
         seeds=request.seeds,
         curve=request.curve,
     )
-    with checkpoints.kept(request.checkpoints, _name(request, prepared)) as kept:
-        contest = Contest(prepared, entry, kept, step)
+    check(entry)
+    step("reading")
+    prepared = prepare(request.data, request.evaluation, request.columns)
+    for family, options in entry.options.items():
+        # One that is trained here learns from the same rows, never from those to measure on.
+        if options.get("teacher") and family not in teachers(entry):
+            refuse_seen(str(options["teacher"]), prepared)
+    with checkpoints.kept(request.checkpoints, _name(prepared)) as kept:
+        trainings = Trainings(prepared, entry, kept, request.checkpoints, step)
+        contest = Contest(prepared, entry, trainings, step)
         contestants = tuple(contest.run(registry))
     labels = contestants[0].evaluation.labels
     for one in contestants:
@@ -78,10 +87,10 @@ def compare(request: Request, registry: Registry, step: Step) -> tuple[Compariso
     return comparison, _store(request, comparison)
 
 
-def _name(request: Request, prepared: Prepared) -> str:
-    """Name what is trained: a comparison that is asked for again, with more families even, goes on."""
+def _name(prepared: Prepared) -> str:
+    """Name what is compared on: asked for again, with more families even or other options, it goes on."""
     sides = [digest(prepared.training), digest(prepared.evaluation)]
-    return checkpoints.key({"compared": sides, "options": request.options, "versions": provenance.versions()})
+    return checkpoints.key({"compared": sides, "versions": provenance.versions()})
 
 
 def told(goal: Goal) -> str:

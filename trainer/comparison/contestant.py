@@ -1,6 +1,6 @@
 """What a comparison knows of one model: figures only, never a text. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import mean, stdev
 from typing import Any
@@ -34,7 +34,8 @@ class Point:
 class Contestant:
     """One model. ``answered`` is the position of the answered label for each row of the evaluation.
 
-    Everything but ``f1s`` is of the first seed. ``training_s`` is None where it was not trained here at a go.
+    Everything but ``f1s`` and ``accuracies``, a seed each, is of the first seed. ``training_s`` is None where
+    it was not trained here at a go.
     """
 
     name: str
@@ -45,15 +46,9 @@ class Contestant:
     behaviour: Mapping[str, Capability] = field(default_factory=dict)
     skipped: str = ""
     f1s: tuple[float, ...] = ()
+    accuracies: tuple[float, ...] = ()
     training_s: float | None = None
     learning: tuple[Point, ...] = ()
-
-    @property
-    def spread(self) -> str:
-        """Macro-F1 over the seeds: mean and standard deviation."""
-        if len(self.f1s) < 2:
-            return ""
-        return f"{mean(self.f1s):.4f} ± {stdev(self.f1s):.4f} over {len(self.f1s)} seeds"
 
     @property
     def explanation(self) -> str:
@@ -76,6 +71,7 @@ class Contestant:
             "behaviour": {name: one.rate for name, one in self.behaviour.items()},
             "behaviour_skipped": self.skipped,
             "macro_f1_by_seed": list(self.f1s),
+            "accuracy_by_seed": list(self.accuracies),
             "training_s": self.training_s,
             "learning": [
                 {"share": p.share, "rows": p.rows, "macro_f1": p.macro_f1, "training_s": p.training_s}
@@ -84,3 +80,10 @@ class Contestant:
             "explanation": self.explanation,
             "cost_per_million": self.cost(price_per_hour),
         }
+
+
+def spread(figures: Sequence[float]) -> str:
+    """Show a figure over the seeds: mean and standard deviation; nothing for one seed."""
+    if len(figures) < 2:
+        return ""
+    return f"{mean(figures):.4f} ± {stdev(figures):.4f} over {len(figures)} seeds"

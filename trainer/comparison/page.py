@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from trainer.comparison.contestant import Contestant
+from trainer.comparison.contestant import Contestant, spread
 from trainer.comparison.pictures import COLOURS, pictures
 from trainer.comparison.recommending import Recommendation
 
@@ -41,7 +41,7 @@ def page(comparison: Comparison) -> str:
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"time": _time, "rate": _rate}
+    environment.filters |= {"time": _time, "rate": _rate, "spread": spread}
     template = environment.from_string(
         files("trainer.comparison").joinpath("page.html.j2").read_text("utf-8")
     )
@@ -50,6 +50,7 @@ def page(comparison: Comparison) -> str:
     return template.render(
         c=comparison, pictures=drawn, colours=COLOURS, capabilities=capabilities,
         skipped=_skipped(comparison.contestants),
+        seeds=any(len(one.f1s) > 1 for one in comparison.contestants),
     )  # fmt: skip
 
 

@@ -38,7 +38,7 @@ def pictures(contestants: Sequence[Contestant]) -> dict[str, str]:
 
 
 def _worth(axes: Axes, contestants: Sequence[Contestant]) -> None:
-    """Draw what a model is worth against what it costs."""
+    """Draw what a model is worth against what it costs; a ring is another seed."""
     for one, colour in _coloured(contestants):
         low, high = one.evaluation.macro_f1_interval
         f1, milliseconds = one.evaluation.macro_f1, one.serving.single.p99_s * 1000
@@ -51,6 +51,10 @@ def _worth(axes: Axes, contestants: Sequence[Contestant]) -> None:
             capsize=4,
             color=colour,
         )
+        axes.plot(
+            [milliseconds] * len(one.f1s[1:]), one.f1s[1:], linestyle="", marker="o", markersize=5,
+            markerfacecolor="none", color=colour,
+        )  # fmt: skip
         axes.annotate(one.name, (milliseconds, f1), xytext=(9, 5), textcoords="offset points", color=colour)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -59,7 +63,7 @@ def _worth(axes: Axes, contestants: Sequence[Contestant]) -> None:
     axes.set(
         title="Quality against latency",
         xlabel="99th percentile of one text, ms",
-        ylabel="macro-F1, 95 % interval",
+        ylabel="macro-F1, 95 % interval; rings: other seeds",
     )
 
 

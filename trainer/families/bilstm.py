@@ -7,6 +7,7 @@ serves ``bilstm_model``'s.
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,9 @@ class Options(options.Options):
         0.1, ge=0, lt=1, description="Share of words hidden at random, so that none decides."
     )
     vectors: Path | None = Field(None, description="Pretrained vectors, a word and its numbers a line.")
+    teacher: str | None = Field(
+        None, description="A model to learn from: models:/NAME/VERSION, runs:/RUN/model or its folder."
+    )
     epochs: int = Field(12, ge=1, description="Times each text is read, at most.")
     batch: int = Field(64, ge=1, description="Texts a step.")
     learning_rate: float = Field(1e-3, gt=0, description="Of Adam.")
@@ -61,6 +65,7 @@ def train(
     # Seconds of imports that `--help` and a wrong option must not pay.
     from trainer.families import bilstm_epochs, bilstm_model, bilstm_network, bilstm_onnx
 
+    taught = _taught(wanted.teacher, [texts[place] for place in parts.teaching], names, plan)
     numbers = {word: number for number, word in enumerate(known, bilstm_model.FIRST_WORD)}
     teaching, watching = (
         bilstm_epochs.Rows(
@@ -70,7 +75,7 @@ def train(
         for part in (parts.teaching, parts.watching)
     )
     shape = bilstm_network.Shape(known, vectors, len(names))
-    lesson = bilstm_epochs.Lesson(teaching, watching, wanted, seed)
+    lesson = bilstm_epochs.Lesson(teaching, watching, taught.logits, wanted, seed)
     learnt = bilstm_epochs.learn(shape, lesson, plan.checkpoints, plan.progress)
     artifacts = {"graph": folder / "bilstm.onnx", "vocabulary": folder / "vocabulary.json"}
     calibrated = temperature.fit(learnt.watched, watching.labels)
@@ -88,7 +93,13 @@ def train(
     parity = _parity(model, [texts[place] for place in parts.watching], told)
     return Fitted(
         labels=tuple(names),
-        parameters={**wanted.model_dump(), "known_words": len(known), **calibrated.parameters(), **parity},
+        parameters={
+            **wanted.model_dump(),
+            "known_words": len(known),
+            **calibrated.parameters(),
+            **taught.parameters,
+            **parity,
+        },
         code=Path(bilstm_model.__file__),
         artifacts=artifacts,
         requirements=tuple(f"{package}=={version(package)}" for package in _PACKAGES),
@@ -96,6 +107,29 @@ def train(
         probabilities=lambda asked: _probabilities(model, asked),
         curve=tuple(learnt.curve),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Taught:
+    """What a teacher says to the teaching texts, and which one it was; nothing where there is none."""
+
+    logits: Probabilities | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+def _taught(uri: str | None, texts: Sequence[str], names: Sequence[str], plan: Plan) -> _Taught:
+    """Ask the teacher.
+
+    Raises:
+        BadRequest: there is no such teacher, or it knows other labels.
+    """
+    if uri is None:
+        return _Taught()
+    from trainer.families import teacher
+
+    found = teacher.find(uri)
+    said = teacher.answers(found, texts, names, plan.cache, plan.progress)
+    return _Taught(teacher.logits(said), {"teacher.model": found.model, "teacher.run": found.run})
 
 
 def vocabulary(texts: Sequence[str], wanted: Options) -> list[str]:

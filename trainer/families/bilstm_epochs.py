@@ -40,10 +40,15 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """Rows that teach, rows that watch, and how to go about it."""
+    """Rows that teach, rows that watch, and how to go about it.
+
+    ``logits`` are what a teacher says to the rows that teach, texts x labels; then these are learnt, and the
+    rows' own labels are not.
+    """
 
     teaching: Rows
     watching: Rows
+    logits: Probabilities | None
     options: "Options"
     seed: int
 
@@ -100,8 +105,8 @@ def _epoch(state: _State, lesson: Lesson, progress: Progress) -> None:
         if hasattr(layer, "seed_generator"):
             layer.seed_generator.state.assign([lesson.seed % 2**32, number])
     losses = []
-    for share, ids, labels in _batches(lesson, number):
-        losses.append(float(state.network.train_on_batch(ids, labels)))
+    for share, ids, answers in _batches(lesson, number):
+        losses.append(float(state.network.train_on_batch(ids, answers)))
         progress(_words(state.curve), (number + share) / wanted.epochs)
     look = _look(state.network, lesson.watching)
     state.curve.append({"step": number + 1, "training_loss": float(np.mean(losses)), **look})
@@ -111,16 +116,16 @@ def _epoch(state: _State, lesson: Lesson, progress: Progress) -> None:
 
 
 def _batches(lesson: Lesson, epoch: int) -> Iterator[tuple[float, npt.NDArray[Any], npt.NDArray[Any]]]:
-    """Yield the share that will be done, word numbers and labels; some words are made unknown."""
+    """Yield the share that will be done, word numbers and what to answer; some words are made unknown."""
     wanted, rows = lesson.options, lesson.teaching
+    answers = np.array(rows.labels) if lesson.logits is None else lesson.logits
     chance = np.random.default_rng([lesson.seed, epoch])
     order = bucketing.order([len(text) for text in rows.texts], wanted.batch, seed=lesson.seed, epoch=epoch)
     for start in range(0, len(order), wanted.batch):
         chosen = order[start : start + wanted.batch]
         ids = bilstm_network.padded([rows.texts[place] for place in chosen])
         ids[(chance.random(ids.shape) < wanted.forget) & (ids > UNKNOWN)] = UNKNOWN
-        labels = np.array([rows.labels[place] for place in chosen])
-        yield (start + len(chosen)) / len(order), ids, labels
+        yield (start + len(chosen)) / len(order), ids, answers[chosen]
 
 
 def _look(network: Any, rows: Rows) -> Mapping[str, float]:

@@ -44,10 +44,12 @@ class Plan:
 
     ``options`` are the family's own, by name. ``checkpoints`` is a folder in which a training that is cut off
     leaves what the next one of the same data, options and seed goes on from; without it, it starts anew.
+    ``cache`` is a folder for what other trainings can use as well, such as a teacher's answers.
     """
 
     options: Mapping[str, Any] = field(default_factory=dict)
     checkpoints: Path | None = None
+    cache: Path | None = None
     progress: Progress = _silent
 
 
