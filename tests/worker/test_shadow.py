@@ -215,10 +215,11 @@ def test_a_sample_is_a_share_of_the_newest_and_nothing_while_there_is_no_challen
     sampler.is_on = True
     sampler.offer(batch(10))
     taken = sampler.take(100)
-    assert [one.text for one in taken] == ["text 0", "text 2", "text 4", "text 6", "text 8"]
+    assert [one.text for one in taken] == ["text 1", "text 3", "text 5", "text 7", "text 9"]
     assert (sampler.seen, taken[0].seconds) == (10, 0.05)
     sampler.offer(batch(40))
-    assert len(sampler.take(100)) == WAITING, "the others' place was taken"
+    newest = [one.text for one in sampler.take(100)]
+    assert newest == [f"text {place}" for place in range(41 - 2 * WAITING, 40, 2)]
 
 
 @pytest.mark.parametrize("seconds", [3e-6, 0.00123, 0.8, 45.0])

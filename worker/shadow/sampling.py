@@ -46,14 +46,19 @@ class Sampler:
         if not self.is_on:
             return
         self.seen += len(batch.outcomes)
-        for outcome in batch.outcomes:
-            if self._chance() >= self._share or outcome.answer is None or outcome.explanation is not None:
+        seconds = batch.inference_s / max(len(batch.outcomes), 1)
+        chosen: list[Sample] = []
+        # From the newest on: no time for what would only be pushed out again.
+        for outcome in reversed(batch.outcomes):
+            if len(chosen) == WAITING:
+                break
+            answer = outcome.answer
+            if self._chance() >= self._share or answer is None or outcome.explanation is not None:
                 continue
             text = outcome.job.text
             if len(text) <= LONGEST:
-                seconds = batch.inference_s / len(batch.outcomes)
-                answer = outcome.answer
-                self._kept.append(Sample(batch.version, text, answer.label, answer.scores, seconds))
+                chosen.append(Sample(batch.version, text, answer.label, answer.scores, seconds))
+        self._kept.extend(reversed(chosen))
 
     def take(self, count: int) -> list[Sample]:
         """Return up to so many of those that wait, oldest first."""
