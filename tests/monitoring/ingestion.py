@@ -79,7 +79,7 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def eventually(condition: Callable[[], bool], within_s: float = 15) -> bool:
+def eventually(condition: Callable[[], bool], within_s: float = 60) -> bool:
     """Whether a condition comes true; generous, because the machine may be busy."""
     deadline = time.monotonic() + within_s
     while not condition():

@@ -86,10 +86,10 @@ BESIDE = {
     ATTEMPTS: {"monitoring"},
 }
 #: Sent only when the stream has lost entries that monitoring never saw, when people are told of an alert,
-#: and when a training is asked for.
+#: when a job waits at the moment of a look, and when a training is asked for.
 RARE = {
     "monitoring": {
-        "xlen", "hsetnx", "hdel", "zrangebyscore",
+        "xlen", "hget", "hsetnx", "hdel", "zrangebyscore",
         "info", "publish", "lpush", "rpush", "lrem", "sadd", "zremrangebyscore",
     }
 }  # fmt: skip
