@@ -20,6 +20,8 @@ from contract.overview import FRESH, Minute, Model, Overview
 from monitoring import events
 from monitoring.alerts import AlertBook
 from monitoring.monitor import negatives, window_start
+from monitoring.retraining.queue import Training, Trainings
+from monitoring.retraining.showing import trainings
 from monitoring.rule import NAME, counts, origin
 from monitoring.settings import Settings
 
@@ -40,9 +42,21 @@ def report(client: redis.Redis, settings: Settings) -> Group:
         Text(f"monitoring is {'running' if is_alive else 'not running'}"),
         _windows(recent, [alert for alert in alerts if alert.resolved_at is None], settings),
         _alerts(alerts[:ALERTS_SHOWN]),
+        trainings(_asked(settings)),
         *(Text(f"silent until {_time(until)}: {place}") for place, until in book.silences().items()),
         *_models(cast("str | None", client.get(keys.OVERVIEW)), now / 1000),
     )
+
+
+def _asked(settings: Settings) -> list[Training]:
+    """Return the trainings under way, and the last that monitoring asked for."""
+    queue = Trainings(settings.redis_url.get_secret_value())
+    try:
+        found = queue.under_way()
+        last = queue.of(settings.retrain.model)
+    finally:
+        queue.close()
+    return found if last is None or last.id in {one.id for one in found} else [*found, last]
 
 
 def _windows(recent: Mapping[str, int], open_alerts: Sequence[Alert], settings: Settings) -> Table:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contract.registry import CHAMPION, DEFAULT_MODEL
-from trainer import environment, manners, telling
+from trainer import environment, manners, telling, unfinished
+from trainer.canceling import cancelable
 from trainer.errors import BadRequest, PromotionRefused
+from trainer.progress import Told
 from trainer.settings import Settings
 
 if TYPE_CHECKING:
@@ -71,7 +73,9 @@ def train(arguments: Mapping[str, Any]) -> dict[str, Any]:
     from trainer.registry import Registry
     from trainer.training import Request
 
-    with _feedback(wanted, settings) as told, telling.told(settings) as exit:
+    unfinished.tidy(settings.checkpoints)
+    with cancelable() as canceling, _feedback(wanted, settings) as told, telling.told(settings) as exit:
+        shown = Told(canceling)
         request = Request(
             columns=Columns(wanted.text_column, wanted.label_column),
             checkpoints=settings.checkpoints,
@@ -84,7 +88,8 @@ def train(arguments: Mapping[str, Any]) -> dict[str, Any]:
                 request,
                 Registry(wanted.model),
                 settings,
-                lambda step: _log.info("training.step", extra={"step": step}),
+                shown.step,
+                shown.learning,
             )
         story.finished(outcome)
     return {

@@ -12,7 +12,7 @@ import typer
 
 from benchmarks import machine, processes, service
 from benchmarks.circle import story
-from benchmarks.circle.picture import draw
+from benchmarks.circle.picture import draw, smoothed
 from benchmarks.report import RESULTS
 
 PICTURE = Path(__file__).parents[2] / "docs" / "circle.svg"
@@ -30,14 +30,19 @@ def run(
         print(f"{one.at - told.began_at:7.1f} s  {one.what:9} {one.whom}")
     for result in told.results:
         print(f"{result['gate']}: {'; '.join(result['reasons'])}")
-    if poison:
-        return
+    if not poison:
+        keep(told, here)
+
+
+def keep(told: story.Story, here: machine.Machine) -> None:
+    """Write the figures and draw the picture."""
     record = {
         "machine": asdict(here),
         "changed_s": told.changed_at - told.began_at,
         "moments": [[round(one.at - told.began_at, 2), one.what, one.whom] for one in told.moments],
         "results": told.results,
         "answers": len(told.answers),
+        "by_second": [[second, round(share, 4)] for second, share in smoothed(told.answers, told.began_at)],
         "accuracy": {
             "before": told.accuracy(told.began_at, told.changed_at),
             "changed": told.accuracy(told.changed_at, story.first(told, "serving", told.changed_at)),

@@ -15,12 +15,15 @@ from rq.serializers import JSONSerializer
 
 from contract import jobs, keys
 from contract.alerts import Alert
+from contract.jobs import Stage
 from monitoring.alerts import AlertBook
 from monitoring.errors import ConfigurationError
+from monitoring.events import now_ms
 from monitoring.history import database
 from monitoring.history.asking import Archive, Version
 from monitoring.history.following import Follower
 from monitoring.history.keeping import History
+from monitoring.history.tables import reports
 from monitoring.history.texts import Of, Texts
 from monitoring.retraining.probation import Probation, Verdict
 from monitoring.retraining.queue import Trainings
@@ -122,6 +125,27 @@ def test_enough_new_labels_are_a_reason_once(client, archive, catch_up, training
     trainings.cancel("sentiment")
     retraining.look()
     assert queued(redis_url) == []
+
+
+def test_the_cooldown_begins_when_the_training_ends(client, archive, trainings, redis_url):
+    alert = Alert(id="a", rule="drift", severity="warning", summary="s", count=1, threshold=0, window_s=0,
+                  fired_at=1.0, subject="sentiment")  # fmt: skip
+    AlertBook(client).record(alert)
+    order = replace(ORDER, wishes=Wishes(True, 0, timedelta(hours=1)))
+    Retraining(client, archive, trainings, order).look()
+    (job,) = queued(redis_url)
+    work_off(redis_url)
+    long_ago = now_ms(client) - 2 * 3_600_000
+    with database.transaction(archive._engine) as connection:
+        body = json.dumps({"reason": "alert drift", "at_ms": long_ago})
+        connection.execute(reports.update().values(at_ms=long_ago, body=body))
+    Retraining(client, archive, trainings, order).look()
+    assert queued(redis_url) == [], "it was asked for two hours ago, and has just ended"
+    job.refresh()
+    job.ended_at -= timedelta(hours=2)
+    job.save()
+    Retraining(client, archive, trainings, order).look()
+    assert [one.id for one in queued(redis_url)] == ["retraining-sentiment"]
 
 
 @pytest.mark.parametrize(
@@ -244,3 +268,20 @@ def test_retrain_by_hand_asks_once_and_can_be_canceled(redis_url, tmp_path):
         "asked for: job retraining-sentiment", "a training is under way already", "canceled",
     ]  # fmt: skip
     assert isinstance(invoke(redis_url, "retrain").exception, ConfigurationError)
+
+
+def test_status_shows_what_runs_what_waits_and_what_came_of_the_last(trainings, redis_url):
+    trainings.ask("tone", {"data": "/srv/tone.csv"})
+    trainings.ask("sentiment", ORDER.arguments)
+    with Redis.from_url(redis_url) as connection:
+        running, ended = (
+            Job.fetch(f"retraining-{model}", connection=connection, serializer=JSONSerializer)
+            for model in ("tone", "sentiment")
+        )
+        running.meta.update(Stage(stage="learning", share=0.4))
+        running.save_meta()
+        ended.cancel()
+    shown = invoke(redis_url, "status").stdout
+    assert "retraining-tone" in shown
+    assert "learning, 40%" in shown
+    assert "canceled" in shown
