@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import NoPermissionError
 
 from contract import keys
+from contract.jobs import TRAINING_QUEUE
 from gateway.batches.store import BATCHES_PREFIX, RECEIVING
 from gateway.keyring import KEYS
+from gateway.trainings.queue import Trainings as Asked
 from gateway.webhooks.deliveries import LOG_PREFIX
 from gateway.webhooks.endpoints import ENDPOINT_PREFIX, ENDPOINTS_PREFIX
 from gateway.webhooks.signing import SECRET_PREFIX
@@ -43,7 +46,7 @@ OWNERS = {
     "MONITORING_HEARTBEAT": {"monitoring"},
     "OVERVIEW": {"gateway", "monitoring"},
     "alert": {"gateway", "monitoring"},
-    "results": {"gateway", "monitoring", "trainer"},
+    "results": {"gateway", "monitoring", "trainer", "tools"},
     "DELIVERY_PREFIX": {"gateway"},
     "OWNERS": {"gateway"},
     "CREATED_PREFIX": {"gateway"},
@@ -160,6 +163,15 @@ def test_monitoring_may_tell_people_and_ask_for_trainings_and_rollbacks(server: 
             notices.done(notice)
         AlertBook(client).silence("latency", "", 0)
         assert AlertBook(client).silences() == {}
+    assert server.refusals() == []
+
+
+async def test_the_gateway_may_ask_the_trainer_and_read_what_came_of_it(server: Secured) -> None:
+    async with AsyncRedis.from_url(server.url("gateway"), decode_responses=True) as redis:
+        asked = await Asked(redis).ask("trainer.jobs.promote", {}, "a promotion")
+        server.operator.xadd(keys.results(asked.id), {"type": "1", "return_value": "bnVsbA=="})
+        assert (await Asked(redis).training(asked.id)).status == "queued"
+    server.operator.delete(keys.queue(TRAINING_QUEUE))
     assert server.refusals() == []
 
 
