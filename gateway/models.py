@@ -133,11 +133,20 @@ async def _known(request: Request, owner: str, name: str) -> Known:
         ModelNotFound: it is not.
         RegistryUnavailable: nothing is known of it.
     """
-    app = services(request)
-    if owner != MODEL_OWNER or name not in app.settings.served:
-        there = ", ".join(f"{MODEL_OWNER}/{served}" for served in app.settings.served)
+    check_served(request, owner, name)
+    return await services(request).catalog.model(name)
+
+
+def check_served(request: Request, owner: str, name: str) -> None:
+    """Let pass the name of a model that this gateway serves.
+
+    Raises:
+        ModelNotFound: it does not.
+    """
+    served = services(request).settings.served
+    if owner != MODEL_OWNER or name not in served:
+        there = ", ".join(f"{MODEL_OWNER}/{one}" for one in served)
         raise ModelNotFound(f"No such model; this gateway serves {there}.")
-    return await app.catalog.model(name)
 
 
 def _page(results: list[dict[str, Any]], known: Known) -> JSONResponse:

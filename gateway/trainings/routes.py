@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from contract.jobs import PROMOTE, ROLL_BACK
 from gateway.access import Scope, caller, needs
 from gateway.bodies import body_of, read_body
-from gateway.errors import ModelNotFound
+from gateway.models import Name, Owner, check_served
 from gateway.problems import documented
 from gateway.services import base_url_of, services
 from gateway.trainings.queue import Training
@@ -20,8 +20,6 @@ from gateway.trainings.telling import Status
 log = logging.getLogger(__name__)
 
 router = APIRouter(prefix="/v1", tags=["models"], dependencies=[Depends(needs(Scope.ADMIN))])
-
-Name = Annotated[str, Path(description="A registered model that this gateway serves", examples=["sentiment"])]
 
 
 class WhichVersion(BaseModel):
@@ -54,29 +52,29 @@ class TrainingObject(BaseModel):
 
 
 @router.post(
-    "/models/{name}/promote",
+    "/models/{owner}/{name}/promote",
     status_code=202,
     response_model=TrainingObject,
     responses=documented(400, 401, 403, 404, 408, 413, 422, 503),
     openapi_extra=body_of(WhichVersion),
 )
-async def promote(request: Request, name: Name) -> JSONResponse:
+async def promote(request: Request, owner: Owner, name: Name) -> JSONResponse:
     """Let a version serve, if the gate has passed it; the champion becomes the previous version."""
-    wanted = await _wanted(request, name)
+    wanted = await _wanted(request, owner, name)
     arguments = {"model": name, "version": wanted.version, "by": _by(request)}
     return await _asked(request, PROMOTE, arguments, f"promotion of {name} {wanted.version}")
 
 
 @router.post(
-    "/models/{name}/rollback",
+    "/models/{owner}/{name}/rollback",
     status_code=202,
     response_model=TrainingObject,
     responses=documented(400, 401, 403, 404, 408, 413, 422, 503),
     openapi_extra=body_of(WhichVersion),
 )
-async def rollback(request: Request, name: Name) -> JSONResponse:
+async def rollback(request: Request, owner: Owner, name: Name) -> JSONResponse:
     """Take a champion back: the previous version serves again. If it is champion no more, nothing happens."""
-    wanted = await _wanted(request, name)
+    wanted = await _wanted(request, owner, name)
     arguments = {"model": name, "version": wanted.version, "why": "rolled back by hand", "by": _by(request)}
     return await _asked(request, ROLL_BACK, arguments, f"rollback of {name} {wanted.version}")
 
@@ -94,15 +92,13 @@ async def training(
     return JSONResponse(_object(request, await services(request).trainings.training(id)))
 
 
-async def _wanted(request: Request, name: str) -> WhichVersion:
+async def _wanted(request: Request, owner: str, name: str) -> WhichVersion:
     """Return what a request says.
 
     Raises:
         ModelNotFound: this gateway does not serve the model.
     """
-    served = services(request).settings.served
-    if name not in served:
-        raise ModelNotFound(f"No such model; this gateway serves {', '.join(map(repr, served))}.")
+    check_served(request, owner, name)
     return await read_body(request, WhichVersion)
 
 

@@ -11,13 +11,10 @@ import httpx2
 import pytest
 from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
-from rq.job import Job
-from rq.serializers import JSONSerializer
 
 from contract import keys
 from contract.alerts import Alert
 from contract.jobs import TRAINING_QUEUE
-from gateway.keyring import KEYS, Key
 from gateway.overview.reading import Reader
 from gateway.overview.watching import Overviews, Watcher
 from gateway.settings import Settings
@@ -25,9 +22,8 @@ from gateway.store import Store
 from gateway.trainings.queue import Trainings
 from gateway.webhooks.deliveries import Journal
 from tests.conftest import serve
-from tests.gateway.conftest import Gateway, Start
+from tests.gateway.conftest import Gateway
 from tests.gateway.receiver import receiving
-from tests.gateway.test_keys import bearing, id_of, make
 from tests.working import Rule, wait_for, working
 
 
@@ -130,42 +126,6 @@ async def test_a_watcher_is_told_that_redis_is_away_and_that_it_is_back() -> Non
                 assert b"does not answer" in await heard(watcher, b"event: away")
                 server.start()
                 await heard(watcher, b"event: present")
-
-
-def test_where_there_are_keys_figures_and_promotions_are_for_admins(start: Start, apart_url: str) -> None:
-    reader, admin = make(apart_url, "--scope", "read"), make(apart_url, "--scope", "admin")
-    promote = ("/v1/models/sentiment/promote", {"version": "3"})
-    with start() as gateway:
-        for path in ("/v1/overview", "/v1/overview/stream"):
-            assert gateway.http.get(path).status_code == 401
-            with bearing(gateway, reader) as client:
-                assert client.get(path).json()["code"] == "forbidden"
-        with bearing(gateway, reader) as client:
-            assert client.post(promote[0], json=promote[1]).status_code == 403
-            assert client.get("/v1/trainings/nobody").status_code == 403
-        with bearing(gateway, admin) as client:
-            assert client.get("/v1/overview").status_code == 200
-            assert (
-                by(apart_url, client.post(promote[0], json=promote[1]).json()["id"]) == f"key {id_of(admin)}"
-            )
-            with streaming(client) as events:
-                next(events)
-                revoke(apart_url, admin)
-                # The stream ends soon after, which ends this.
-                assert [name for name, _ in events].count("away") == 0
-
-
-def by(redis_url: str, id: str) -> str:
-    """Whom a job names as the one who asked."""
-    with Redis.from_url(redis_url) as redis:
-        return str(Job.fetch(id, connection=redis, serializer=JSONSerializer).args[0]["by"])
-
-
-def revoke(redis_url: str, key: str) -> None:
-    id = id_of(key)
-    with Redis.from_url(redis_url, decode_responses=True) as redis:
-        stored = Key.model_validate_json(str(redis.hget(KEYS, id)))
-        redis.hset(KEYS, id, stored.revoked().model_dump_json())
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ from contract.jobs import TRAINING_QUEUE
 from gateway.trainings.telling import Status, said, status_of
 from tests.gateway.conftest import Gateway
 
-PROMOTE, ROLLBACK = "/v1/models/sentiment/promote", "/v1/models/sentiment/rollback"
+PROMOTE, ROLLBACK = "/v1/models/barometer/sentiment/promote", "/v1/models/barometer/sentiment/rollback"
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_only_jobs_of_the_trainer_are_shown(gateway: Gateway) -> None:
     prediction = gateway.create("private").json()["id"]
     for id in (prediction, "nobody"):
         assert gateway.http.get(f"/v1/trainings/{id}").status_code == 404
-    assert gateway.http.post("/v1/models/other/promote", json={"version": "3"}).status_code == 404
+    assert gateway.http.post("/v1/models/barometer/other/promote", json={"version": "3"}).status_code == 404
     assert gateway.http.post(PROMOTE, json={"version": "three"}).status_code == 422
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import NoPermissionError
 from rq import Queue
 from rq.scheduler import RQScheduler
@@ -20,6 +21,7 @@ from contract import keys
 from contract.jobs import TRAINING_QUEUE, Judged
 from gateway.batches.store import BATCHES_PREFIX, RECEIVING
 from gateway.keyring import KEYS
+from gateway.trainings.queue import Trainings as Asked
 from gateway.webhooks.deliveries import LOG_PREFIX
 from gateway.webhooks.endpoints import ENDPOINT_PREFIX, ENDPOINTS_PREFIX
 from gateway.webhooks.signing import SECRET_PREFIX
@@ -56,7 +58,7 @@ OWNERS = {
     "OVERVIEW": {"gateway", "monitoring"},
     "TRAINING_FEEDBACK_PREFIX": {"monitoring", "trainer"},
     "alert": {"gateway", "monitoring"},
-    "results": {"gateway", "monitoring", "trainer"},
+    "results": {"gateway", "monitoring", "trainer", "tools"},
     "DELIVERY_PREFIX": {"gateway"},
     "OWNERS": {"gateway"},
     "CREATED_PREFIX": {"gateway"},
@@ -202,6 +204,15 @@ def test_a_worker_may_add_up_what_a_challenger_did_and_the_trainer_may_read_it_a
         queue = Queue(TRAINING_QUEUE, connection=plain, serializer=JSONSerializer)
         assert queue.count == 1
         queue.empty()
+    assert server.refusals() == []
+
+
+async def test_the_gateway_may_ask_the_trainer_and_read_what_came_of_it(server: Secured) -> None:
+    async with AsyncRedis.from_url(server.url("gateway"), decode_responses=True) as redis:
+        asked = await Asked(redis).ask("trainer.jobs.promote", {}, "a promotion")
+        server.operator.xadd(keys.results(asked.id), {"type": "1", "return_value": "bnVsbA=="})
+        assert (await Asked(redis).training(asked.id)).status == "queued"
+    server.operator.delete(keys.queue(TRAINING_QUEUE))
     assert server.refusals() == []
 
 

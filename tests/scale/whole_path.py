@@ -48,11 +48,6 @@ class WholePath:
         waiting = self.create("fine", waits=False)["id"]
         canceled = self.http.post(f"/v1/predictions/{waiting}/cancel").json()
         assert canceled["status"] in ("canceled", "succeeded")
-        asked = (
-            self.http.post("/v1/models/sentiment/promote", json={"version": "1"}).raise_for_status().json()
-        )
-        training = f"/v1/trainings/{asked['id']}"
-        wait_for(lambda: self.http.get(training).json()["status"] not in ("queued", "started"), PATIENCE_S)
         for path in (
             f"/v1/predictions/{waiting}", "/readyz", "/metrics", "/v1/webhooks/default/secret",
             "/v1/overview",

@@ -59,6 +59,12 @@ export class Chart {
     return this.legend;
   }
 
+  /** Return from where to where a chart shows: half a bar more, or some time around a single moment. */
+  #across(low, high) {
+    if (this.x) return [low - 0.6, high + 0.6];
+    return low === high ? [low - 1800, high + 1800] : [low, high];
+  }
+
   #draw() {
     this.plot?.destroy();
     if (!this.data?.[0].length) return;
@@ -67,10 +73,10 @@ export class Chart {
       ...this.#size(),
       legend: { show: false },
       cursor: { drag: { x: false, y: false } },
-      scales: { x: { time: !this.x, range: this.x ? (_, low, high) => [low - 0.6, high + 0.6] : undefined },
+      scales: { x: { time: !this.x, range: (_, low, high) => this.#across(low, high) },
         y: { range: (_, low, high) => [this.least == null ? 0 : Math.max(0, low - this.least), this.most ?? Math.max(high * 1.08, Number.MIN_VALUE)] } },
       axes: [
-        { ...axis, values: this.x ? (_, places) => places.map(this.x) : undefined, incrs: this.x ? [1, 2, 3, 6, 12] : undefined },
+        { ...axis, size: 34, values: (_, places) => places.map(this.x ?? this.heads.tick ?? this.heads.row), incrs: this.x ? [1, 2, 3, 6, 12] : undefined, space: 70 },
         { ...axis, size: 58, values: (_, values) => values.map(this.y) },
       ],
       series: [{}, ...this.series.map((one, index) => ({

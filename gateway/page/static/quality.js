@@ -2,7 +2,7 @@
 
 import { Chart } from "./charts.js";
 import { by, empty, h, show, table } from "./dom.js";
-import { count, figure, interval, share, when, within } from "./words.js";
+import { count, figure, hourOf, interval, share, when, within } from "./words.js";
 
 const MEASURES = { psi: "PSI", ks: "Kolmogorov-Smirnov", auc: "ROC-AUC" };
 const COLORS = ["accent", "good", "warn"];
@@ -40,7 +40,7 @@ function accuracy(points) {
     charted = versions.join();
     chart = new Chart(by("accuracy"), {
       series: versions.map((version, index) => ({ name: `version ${version}`, color: COLORS[index], points: true })),
-      y: share, least: 0.1, most: 1, heads: { place: "time", row: when, caption: "Accuracy over time, by feedback" },
+      y: share, least: 0.1, most: 1.01, heads: { place: "time", row: when, tick: hourOf, caption: "Accuracy over time, by feedback" },
     });
   }
   if (!versions.length) return by("accuracy").replaceChildren();

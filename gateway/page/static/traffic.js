@@ -24,7 +24,7 @@ export function install() {
     }),
     rates: new Chart(by("rates"), {
       series: [{ name: "success", color: "good" }, { name: "errors", color: "bad" }],
-      y: share, most: 1, heads: { ...minutes, caption: "Success and errors" },
+      y: share, most: 1.03, heads: { ...minutes, caption: "Success and errors" },
     }),
     hours: new Chart(by("hours"), {
       series: [{ name: "requests an hour", color: "accent", bars: true }],

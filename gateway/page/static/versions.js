@@ -68,7 +68,7 @@ async function move(name, model, version) {
   place.hidden = false;
   place.textContent = `${name} version ${version}: asked.`;
   try {
-    let job = await post(`v1/models/${encodeURIComponent(model)}/${name === "Promote" ? "promote" : "rollback"}`, { version });
+    let job = await post(`v1/models/barometer/${encodeURIComponent(model)}/${name === "Promote" ? "promote" : "rollback"}`, { version });
     for (;;) {
       place.textContent = `${name} version ${version}: ${job.said}`;
       if (!OPEN.includes(job.status)) break;

@@ -3,6 +3,7 @@
 const number = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
 const whole = new Intl.NumberFormat();
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const hour = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit" });
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 export const count = (value) => whole.format(value);
@@ -15,6 +16,7 @@ export function share(value) {
 }
 
 export const at = (seconds) => clock.format(seconds * 1000);
+export const hourOf = (seconds) => hour.format(seconds * 1000);
 export const when = (time) => moment.format(typeof time === "number" ? time * 1000 : new Date(time));
 export const zone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
 
