@@ -50,6 +50,33 @@ def check() -> None:
 
 
 @app.command()
+def migrate(
+    check: Annotated[bool, typer.Option("--check", help="Only say what there is to do.")] = False,  # noqa: FBT002
+) -> None:
+    """Bring the history to the form of this release; the service does so too when it starts.
+
+    Prints what was done or, with --check, what is to be done; nothing where there is nothing. Migrations only
+    add, so a release that is older goes on working with a history that is newer.
+
+    Examples:
+
+      python -m monitoring migrate --check
+    """
+    from monitoring import settings
+    from monitoring.errors import HistoryUnavailable
+    from monitoring.history import database
+
+    engine = database.connect(settings.load().database_url.get_secret_value())
+    try:
+        seen = database.revisions(engine) if check else database.upgrade(engine)
+    except HistoryUnavailable as error:
+        print(f"The history does not answer, check MONITORING_DATABASE_URL: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+    if seen.is_pending:
+        print(f"history: {seen.found or 'new'} -> {seen.newest}")
+
+
+@app.command()
 def status() -> None:
     """Print the counts now, the open alerts and the last ten, and each model's rates, latency and quality."""
     import redis

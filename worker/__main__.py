@@ -58,6 +58,28 @@ def run(context: typer.Context) -> None:
 
 
 @app.command()
+def check() -> None:
+    """Read the settings and the alias, and say whether a worker can go by them; before a reload.
+
+    Examples:
+
+    - `python -m worker check && systemctl restart worker@sentiment-1`
+    """
+    settings = _settings()
+    import threading
+
+    from worker.errors import ModelUnavailable
+    from worker.registry import Registry
+
+    try:
+        found = Registry(settings.mlflow_tracking_uri, settings.model, threading.Event()).champion()
+    except ModelUnavailable as error:
+        print(f"worker: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    print(f"{settings.model}: version {found.number} is the champion")
+
+
+@app.command()
 def status() -> None:
     """Show what waits in the model's queues, and who works on them.
 

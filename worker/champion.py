@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from datetime import timedelta
 
+from telemetry import supervisor
 from worker.announcing import Announcer
 from worker.errors import AliasUnset, ModelBroken, ModelUnavailable
 from worker.model import RegisteredModel
@@ -49,6 +50,7 @@ class Champion:
         self._failed_fetches = 0
         self._fetch_at = 0.0
         self._trouble = ""
+        self._said = ""
         # Its `put` may be called from a signal handler, whatever it interrupts.
         self._asked: queue.SimpleQueue[None] = queue.SimpleQueue()
         #: Swaps since the start, and refused versions by reason; for metrics.
@@ -111,6 +113,7 @@ class Champion:
             self._fall_back()
         else:
             self._recovered()
+        self._say()
         # After the swap: Redis may be slow to answer.
         self._announcer.send()
 
@@ -171,6 +174,17 @@ class Champion:
 
     def _name(self) -> str | None:
         return self._serving.number if self._serving else None
+
+    def _say(self) -> None:
+        """Tell the supervisor what serves and what is wrong, for those who ask it how this worker is."""
+        said = f"version {self._name()} serves" if self._serving else "nothing serves yet"
+        if self._refused:
+            said += f"; version {self._refused.number} was refused: journalctl says why"
+        if self._trouble:
+            said += f"; {self._trouble}"
+        if said != self._said:
+            self._said = said
+            supervisor.notify(f"STATUS={said}")
 
     def _report(self, error: ModelUnavailable) -> None:
         """Say what is wrong, once."""

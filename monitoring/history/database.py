@@ -3,8 +3,10 @@
 The only file that knows Alembic and what SQLite needs to be told.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,22 @@ LOCK_TIMEOUT_S = 5.0
 DRIVERS = dict.fromkeys(("postgres", "postgresql", "postgresql+psycopg"), "postgresql+psycopg")
 
 Insert = sqlite.Insert | postgresql.Insert
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Revisions:
+    """The migration that a database is at, none when it is new, and the newest one that this code knows."""
+
+    found: str | None
+    newest: str
+    is_known: bool
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether there is something to migrate; a form newer than this code is not ours to change."""
+        return self.is_known and self.found != self.newest
 
 
 def file_of(url: str) -> Path | None:
@@ -88,20 +106,55 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         raise HistoryUnavailable(str(cause).partition("\n")[0]) from error
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring the database to the newest migration.
+def upgrade(engine: Engine) -> Revisions:
+    """Bring the database to the newest migration; return what it was at.
+
+    One that is newer than this code is left as it is: migrations only add, so it can be worked with. That is
+    an upgrade's old release beside its new one, or the old one after the new one was taken back.
 
     Raises:
         HistoryUnavailable: as ``transaction``.
     """
     from alembic import command
+
+    config = alembic_config()
+    with transaction(engine) as connection:
+        revisions = _revisions(connection)
+        if revisions.is_pending:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    if not revisions.is_known:
+        log.warning("history.newer", extra={"found": revisions.found, "newest": revisions.newest})
+    return revisions
+
+
+def revisions(engine: Engine) -> Revisions:
+    """Return where the database stands; nothing is changed.
+
+    Raises:
+        HistoryUnavailable: as ``transaction``.
+    """
+    with transaction(engine) as connection:
+        return _revisions(connection)
+
+
+def _revisions(connection: Connection) -> Revisions:
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    scripts = ScriptDirectory.from_config(alembic_config())
+    found = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in scripts.walk_revisions()}
+    return Revisions(found, str(scripts.get_current_head()), found is None or found in known)
+
+
+def alembic_config() -> Any:
+    """Return what Alembic needs to know to find our migrations."""
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", "monitoring:history/migrations")
-    with transaction(engine) as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    return config
 
 
 def insert(connection: Connection, table: Table) -> Insert:

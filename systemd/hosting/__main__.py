@@ -43,10 +43,7 @@ def _do(options: argparse.Namespace) -> None:
             installing.install(source, options.wheelhouse, options.keep, options.workers)
             _greet()
         case "rollback":
-            installing.check_machine()
-            name = options.release or installing.previous()
-            installing.switch(name, releases.current())
-            say(f"{name} serves")
+            say(f"{installing.roll_back(options.release)} serves")
         case "releases":
             for name in releases.installed():
                 print(f"{name}{'  serves' if name == releases.current() else ''}")
@@ -55,7 +52,7 @@ def _do(options: argparse.Namespace) -> None:
         case "backup":
             print(backups.make(keep=options.keep, into=options.into))
         case "restore":
-            backups.restore(options.file.resolve())
+            backups.restore(options.file.resolve(), replace=options.replace)
         case "uninstall":
             installing.uninstall(data=options.data)
 
@@ -89,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     backup.add_argument("--into", type=Path, help="another folder; nothing is removed there")
     restore = _command(commands, "restore", "put a backup in place")
     restore.add_argument("file", type=Path)
+    restore.add_argument("--replace", action="store_true", help="a PostgreSQL that is not empty, too")
     uninstall = _command(commands, "uninstall", "take Barometer off this host")
     uninstall.add_argument("--data", action="store_true", help="state, settings and backups too")
     return parser

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from hosting import places
+from hosting import databases, places
 from hosting.commands import run
 
 #: Services with an account at Redis, by the name that it has there.
@@ -20,7 +20,7 @@ CLIENTS = ("gateway", "worker", "monitoring", "trainer", "operator")
 OPTIONAL = {
     "gateway": ("APPLICATIONINSIGHTS_CONNECTION_STRING", "MLFLOW_TRACKING_TOKEN"),
     "worker": ("APPLICATIONINSIGHTS_CONNECTION_STRING",),
-    "monitoring": ("APPLICATIONINSIGHTS_CONNECTION_STRING",),
+    "monitoring": ("APPLICATIONINSIGHTS_CONNECTION_STRING", "MONITORING_NOTIFY"),
 }
 _PASSWORD = re.compile(r"^unix://[^:]+:(?P<password>[0-9a-f]+)@")
 
@@ -34,6 +34,8 @@ def make(release: Path) -> None:
     for name, variables in OPTIONAL.items():
         for variable in variables:
             _keep(places.CREDENTIALS / name / variable, "")
+    for name, variable in databases.VARIABLES.items():
+        _keep(places.CREDENTIALS / name / variable, databases.DEFAULTS[name])
     rules = redis_users((templates / "redis/users.acl").read_text(), passwords)
     _write_for_redis("users.acl", rules)
     settings = (templates / "redis/local.conf").read_text()

@@ -2,24 +2,24 @@
 
 Taken while the service runs: SQLite copies itself consistently, and Redis' append-only files are copied while
 it does not rewrite them (a last line cut short is dropped when they are read). Databases are copied before
-artefacts: what they name is then there. A history in PostgreSQL is backed up where it runs.
+artefacts: what they name is then there. What is in PostgreSQL comes as a dump and goes back as one.
 """
 
 import contextlib
-import os
 import shutil
-import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hosting import accounts, places, units
+from hosting import accounts, databases, places, units
 from hosting.commands import run, say
 from hosting.errors import HostError
 
 _NAME = "barometer-{}.tar.gz"
+#: Where in a backup the dumps of PostgreSQL lie, by service.
+_DUMPS = places.STATE / "postgresql"
 #: How long a rewrite of Redis' log may take before a backup gives up, in seconds.
 _REWRITE_S = 600.0
 
@@ -52,27 +52,71 @@ def make(*, keep: int, into: Path | None = None) -> Path:
     return file
 
 
-def restore(file: Path) -> None:
+def restore(file: Path, *, replace: bool = False) -> None:
     """Put a backup in place of what is here, and start again.
 
+    A dump goes into the PostgreSQL that this host names, else into the one that the backup names. One that
+    has tables may be the service that somebody else is using: ``replace`` says that it shall be replaced.
+
     Raises:
-        HostError: the file cannot be read; nothing was changed then.
+        HostError: the file cannot be read, or a database is not empty or does not take its dump.
     """
     names = run("tar", "--list", "--gzip", "--file", file).splitlines()
     if "etc/barometer/credentials/" not in names:
         raise HostError(f"{file} is no backup of Barometer")
     if not (places.UNITS / units.TARGET).exists():
         raise HostError("install Barometer first: systemd/install")
-    say("stopping")
-    run("systemctl", "stop", "barometer-gateway.socket", units.TARGET, *units.workers())
-    run("systemctl", "stop", "barometer-gateway.service", "barometer-redis.service")
-    for folder in (places.STATE, places.SETTINGS):
-        shutil.rmtree(folder)
-    run("tar", "--extract", "--gzip", "--file", file, "--directory", "/", "--same-owner")
-    accounts.make(places.CURRENT.resolve())
-    _own()
+    with tempfile.TemporaryDirectory(prefix=".restore-", dir=places.BACKUPS) as temporary:
+        root = Path(temporary)
+        folders = [str(folder.relative_to("/")) for folder in (places.SETTINGS, _DUMPS)]
+        _extract(file, root, *(folder for folder in folders if f"{folder}/" in names))
+        dumps = _dumps(root)
+        for database in () if replace else dumps:
+            if databases.tables(database):
+                raise HostError(f"{database} is not empty: another one, or --replace if it shall be replaced")
+        say("stopping")
+        _stop()
+        try:
+            for database, dump in dumps.items():
+                databases.load(database, dump)
+        except HostError:
+            run("systemctl", "start", units.TARGET)
+            raise
+        # Last: a dump that does not go in has changed nothing on this host.
+        _replace(file, dumps)
     say("starting")
     run("systemctl", "start", units.TARGET)
+
+
+def _dumps(root: Path) -> dict[databases.Database, Path]:
+    """Return where each dump of an extracted backup is to go."""
+    found = {}
+    for dump in (root / _DUMPS.relative_to("/")).glob("*.dump"):
+        here = databases.of(dump.stem)
+        there = databases.of(dump.stem, root / places.SETTINGS.relative_to("/"))
+        found[there if here.file else here] = dump
+    return found
+
+
+def _stop() -> None:
+    run("systemctl", "stop", "barometer-gateway.socket", units.TARGET, *units.workers())
+    run("systemctl", "stop", "barometer-gateway.service", "barometer-redis.service")
+
+
+def _replace(file: Path, loaded: Iterable[databases.Database]) -> None:
+    for folder in (places.STATE, places.SETTINGS):
+        shutil.rmtree(folder)
+    _extract(file, Path("/"), f"--exclude={_DUMPS.relative_to('/')}")
+    for database in loaded:
+        # Where a database lies is this host's business, not the backup's.
+        name = databases.VARIABLES[database.service]
+        (places.CREDENTIALS / database.service / name).write_text(database.url)
+    accounts.make(places.CURRENT.resolve())
+    _own()
+
+
+def _extract(file: Path, root: Path, *words: str) -> None:
+    run("tar", "--extract", "--gzip", "--file", file, "--directory", root, "--same-owner", *words)
 
 
 def _copy(source: Path, root: Path, but: tuple[str, ...] = ()) -> None:
@@ -86,17 +130,15 @@ def _copy(source: Path, root: Path, but: tuple[str, ...] = ()) -> None:
 
 
 def _copy_databases(root: Path) -> None:
-    for database in places.STATE.rglob("*.db"):
-        target = root / database.relative_to("/")
+    for file in places.STATE.rglob("*.db"):
+        target = root / file.relative_to("/")
         target.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            contextlib.closing(sqlite3.connect(f"file:{database}?mode=rw", uri=True)) as original,
-            contextlib.closing(sqlite3.connect(target)) as copy,
-        ):
-            original.backup(copy)
-        found = database.stat()
-        os.chown(target, found.st_uid, found.st_gid)
-        target.chmod(found.st_mode & 0o777)
+        databases.copy(databases.Database("", f"sqlite:///{file}"), target)
+    for database in databases.of_this_host():
+        if database.file is None:
+            target = root / _DUMPS.relative_to("/") / f"{database.service}.dump"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            databases.copy(database, target)
 
 
 @contextlib.contextmanager

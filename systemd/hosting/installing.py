@@ -3,9 +3,10 @@
 import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 
-from hosting import accounts, backups, health, places, releases, services, units
+from hosting import accounts, databases, health, migrations, places, releases, services, units
 from hosting.commands import run, say, succeeds
 from hosting.errors import HostError, NotReady, Unhealthy
 
@@ -30,6 +31,7 @@ def check_machine() -> None:
             "there is no redis-server: apt install redis-server; or, with a Redis elsewhere: "
             "systemctl mask barometer-redis"
         )
+    databases.check()
 
 
 def install(source: releases.Source, wheelhouse: Path | None, keep: int, workers: int) -> None:
@@ -52,10 +54,8 @@ def install(source: releases.Source, wheelhouse: Path | None, keep: int, workers
     elif before == name and _is_well(name):
         say(f"{name} serves already")
         return
-    elif before != name:
-        _migrate(name, before)
     try:
-        switch(name, before)
+        _upgrade(name, before)
     except Unhealthy:
         if name != releases.current():
             # Its words are in the journal; nobody shall go back to it.
@@ -65,8 +65,16 @@ def install(source: releases.Source, wheelhouse: Path | None, keep: int, workers
     say(f"{name} serves" + (f"; removed {', '.join(gone)}" if gone else ""))
 
 
-def switch(name: str, before: str | None) -> None:
+def _upgrade(name: str, before: str | None) -> None:
+    with tempfile.TemporaryDirectory(prefix=".before-", dir=places.BACKUPS) as folder:
+        is_new = before not in (None, name)
+        switch(name, before, migrations.migrate(name, Path(folder)) if is_new else None)
+
+
+def switch(name: str, before: str | None, registry: Path | None = None) -> None:
     """Let a release serve, or the one before it again.
+
+    ``registry`` is MLflow's database as the release before needs it, where a migration changed it.
 
     Raises:
         Unhealthy: the release does not answer.
@@ -78,8 +86,24 @@ def switch(name: str, before: str | None) -> None:
             raise Unhealthy(str(error)) from error
         say(f"{name}: {error}")
         say(f"going back to {before}")
+        if registry:
+            migrations.undo(registry)
         _serve(before, name)
         raise Unhealthy(f"{name} was not healthy; {before} serves again") from error
+
+
+def roll_back(name: str | None) -> str:
+    """Let a release serve that is on this host, the one that served last if none is named; return its name.
+
+    Raises:
+        HostError: there is none, or MLflow's database is not its own any more; nothing was changed then.
+        Unhealthy: it does not answer.
+    """
+    check_machine()
+    chosen = name or previous()
+    migrations.require_own_form(places.RELEASES / chosen)
+    switch(chosen, releases.current())
+    return chosen
 
 
 def previous() -> str:
@@ -122,25 +146,6 @@ def _first(name: str, workers: int) -> None:
         services.call(release, "trainer", "starter")
     instances = [f"barometer-worker@sentiment-{number}.service" for number in range(1, workers + 1)]
     run("systemctl", "enable", "--quiet", units.TARGET, *instances)
-
-
-def _migrate(name: str, before: str) -> None:
-    """Bring the databases to a release's form; the old release must read it too, until it has gone."""
-    release = places.RELEASES / name
-    has_history = succeeds(release / "bin/python", "-m", "monitoring", "migrate", "--help")
-    has_new_packages = releases.environment_of(name) != releases.environment_of(before)
-    database = places.STATE / "mlflow/mlflow.db"
-    if not has_history and not has_new_packages:
-        return
-    say(f"backup before the migrations: {backups.make(keep=7)}")
-    if has_history:
-        services.call(release, "monitoring", "migrate")
-    if has_new_packages and database.exists():
-        run(
-            "setpriv", "--reuid=barometer-mlflow", "--regid=barometer-mlflow", "--clear-groups",
-            release / "bin/python", "-m", "mlflow", "db", "upgrade", f"sqlite:///{database}",
-            env={"PATH": "/usr/bin:/bin", "HOME": str(database.parent), "MLFLOW_DISABLE_TELEMETRY": "true"},
-        )  # fmt: skip
 
 
 def _serve(name: str, before: str | None) -> None:

@@ -19,19 +19,20 @@ def command(release: Path, service: str, arguments: tuple[str, ...]) -> list[str
     ]  # fmt: skip
 
 
-def environment(service: str) -> dict[str, str]:
-    """Return the service's settings: what its unit reads from files, and its credentials."""
+def environment(service: str, settings_folder: Path = places.SETTINGS) -> dict[str, str]:
+    """Return a service's settings: its credentials, and what its unit reads from files, which wins."""
     settings = {
         "PATH": "/usr/bin:/bin",
         "HOME": str(places.STATE / service),
         "TERM": os.environ.get("TERM", "dumb"),
         "LANG": "C.UTF-8",
     }
-    for file in (places.SETTINGS / "common.env", places.SETTINGS / f"{service}.env"):
+    credentials = settings_folder / "credentials" / service
+    if credentials.exists():
+        settings |= {file.name: file.read_text().strip() for file in credentials.iterdir()}
+    for file in (settings_folder / "common.env", settings_folder / f"{service}.env"):
         if file.exists():
             settings |= _variables(file.read_text())
-    for file in (places.CREDENTIALS / service).iterdir():
-        settings[file.name] = file.read_text().strip()
     return settings
 
 

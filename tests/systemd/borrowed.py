@@ -5,6 +5,7 @@ import sysconfig
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.systemd.host import REPOSITORY, Host, alone, fresh, lend_python
@@ -16,24 +17,48 @@ from hosting.releases import COMPLETE, environment_name
 SOURCE = "/srv/barometer"
 
 
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """Another source: where it lies, where the host sees it, and what its packages have more than ours."""
+
+    folder: Path
+    seen_at: str
+    packages: Path | None = None
+
+    @property
+    def environment(self) -> str:
+        """Where an install looks for its packages."""
+        return f"/opt/barometer/environments/{environment_name(self.folder / 'requirements/serve.txt')}"
+
+
 @contextmanager
-def borrowed(number: int) -> Iterator[Host]:
-    """A booted host. ``PYTHON`` in its /root/environment is what to install with."""
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+def borrowed(number: int, *others: Checkout) -> Iterator[Host]:
+    """A booted host that sees this checkout; its /root/environment has the ``PYTHON`` to install with.
+
+    Packages of others lie at SEEN_AT.environment: an install that does not know them would take them away.
+    """
     with tempfile.TemporaryDirectory(prefix="barometer-") as temporary, fresh(Path("/"), number) as host:
         alone(host)
-        host.lend(REPOSITORY, SOURCE)
-        # To install the packages anew takes a minute. What is lent read-only outlives an uninstall.
-        shape = Path(temporary)
-        shape.chmod(0o755)
-        (shape / "bin").mkdir()
-        (shape / f"lib/{version}/site-packages").mkdir(parents=True)
-        (shape / COMPLETE).touch()
-        name = environment_name(REPOSITORY / "requirements/serve.txt")
-        environment = f"/opt/barometer/environments/{name}"
-        host.lend(shape, environment)
-        host.lend(Path(sysconfig.get_path("purelib")), f"{environment}/lib/{version}/site-packages")
-        host.lend(Path(sys.prefix) / "bin", f"{environment}/bin")
+        ours = Checkout(REPOSITORY, SOURCE)
+        host.lend(ours.folder, ours.seen_at)
+        _lend_environment(host, Path(temporary), ours.environment)
+        for other in others:
+            host.lend(other.folder, other.seen_at)
+            if other.packages:
+                _lend_environment(host, Path(temporary), f"{other.seen_at}.environment", other.packages)
         (host.root / "root/environment").write_text(f"export PYTHON={lend_python(host)}\n")
         host.boot()
         yield host
+
+
+def _lend_environment(host: Host, temporary: Path, inside: str, over: Path | None = None) -> None:
+    """Lend our packages: to install them anew takes a minute. What is read-only outlives an uninstall."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    temporary.chmod(0o755)
+    shape = temporary / Path(inside).name
+    (shape / "bin").mkdir(parents=True)
+    (shape / f"lib/{version}/site-packages").mkdir(parents=True)
+    (shape / COMPLETE).touch()
+    host.lend(shape, inside)
+    host.lend(Path(sysconfig.get_path("purelib")), f"{inside}/lib/{version}/site-packages", over)
+    host.lend(Path(sys.prefix) / "bin", f"{inside}/bin")

@@ -58,12 +58,15 @@ class Host:
     def controllers(self) -> list[str]:
         return [path.name for path in CGROUPS.iterdir() if path.name not in ("systemd", "unified")]
 
-    def lend(self, outside: Path, inside: str) -> None:
-        """Show a folder of this machine in the host, read-only; before it boots."""
+    def lend(self, outside: Path, inside: str, over: Path | None = None) -> None:
+        """Show a folder of this machine in the host, read-only; before it boots. ``over`` lies over it."""
         target = self.root / inside.removeprefix("/")
         target.mkdir(parents=True, exist_ok=True)
-        command("mount", "--bind", str(outside), str(target))
-        command("mount", "-o", "remount,bind,ro", str(target))
+        if over:
+            command("mount", "-t", "overlay", "overlay", "-o", f"ro,lowerdir={over}:{outside}", str(target))
+        else:
+            command("mount", "--bind", str(outside), str(target))
+            command("mount", "-o", "remount,bind,ro", str(target))
         self._lent.append(target)
 
     def boot(self) -> None:

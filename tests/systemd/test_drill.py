@@ -6,7 +6,9 @@ from tests.systemd.borrowed import SOURCE, borrowed
 
 
 @pytest.mark.slow
-def test_what_was_there_is_there_after_a_restore() -> None:
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_what_was_there_is_there_after_a_restore(kind: str) -> None:
     with borrowed(12) as host:
-        said = host.run(f". /root/environment; {SOURCE}/.github/scripts/restore-drill 2>&1", timeout=600)
+        script = f"{SOURCE}/.github/scripts/restore-drill {kind}"
+        said = host.run(f". /root/environment; {script} 2>&1", timeout=900)
         assert "is back" in said

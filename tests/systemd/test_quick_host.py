@@ -74,6 +74,11 @@ def test_a_reload_reads_settings_anew_and_refuses_wrong_ones(host: Host) -> None
     host.run("echo GATEWAY_TEXT_LIMIT=none > /etc/barometer/gateway.env")
     host.run("! systemctl reload barometer-gateway")
     assert main_pid(host, "barometer-gateway") == before
+    # Who asks systemd sees that the reload failed, that the gateway runs on, and what is wrong.
+    shown = host.run("systemctl status --no-pager --lines=20 barometer-gateway")
+    assert "active (running)" in shown
+    assert "ExecReload" in shown
+    assert "GATEWAY_TEXT_LIMIT" in shown
     host.run("echo GATEWAY_BODY_LIMIT=10 > /etc/barometer/gateway.env; systemctl reload barometer-gateway")
     end = time.monotonic() + 15
     key = "$(cat /etc/barometer/credentials/probe-key)"

@@ -26,6 +26,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
             target.write_text(file.read_text().replace("@RELEASE@", "/opt/release"))
     for needed in (
         "opt/release/bin/python", "opt/release/systemd/install", "opt/release/systemd/await-http",
+        "opt/release/systemd/serve-mlflow",
         "usr/bin/redis-server", "usr/bin/env", "bin/kill",
     ):  # fmt: skip
         (root / needed).parent.mkdir(parents=True, exist_ok=True)
