@@ -128,6 +128,7 @@ def test_the_welcome_has_addresses_a_request_to_try_and_no_password():
         "http://127.0.0.1:8000", "http://me:secret@mlflow", "redis://:secret@redis/0", timedelta(seconds=7.25)
     )
     assert "ready after 7.2 s" in text
+    assert "http://127.0.0.1:8000/\n" in text
     assert (
         "curl -s http://127.0.0.1:8000/v1/predictions -H 'Content-Type: application/json' -H 'Prefer: wait' "
         """-d '{"input": {"text": "The crew were lovely and we landed early!"}}'"""

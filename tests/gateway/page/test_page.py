@@ -256,6 +256,7 @@ def test_behind_a_path_it_asks_below_that_path(show: Show, scene: Scene) -> None
     assert "/behind/v1/overview/stream" in asked
 
 
+@pytest.mark.slow
 def test_it_says_what_is_away_and_goes_on_by_itself(show: Show, scene: Scene) -> None:
     page = live(show())
     scene.redis.set(keys.OVERVIEW, json.dumps(overview(time.time() - 60)))
