@@ -41,6 +41,13 @@ class Judged(TypedDict):
     label: str
 
 
+class Stage(TypedDict):
+    """What a training writes into the ``meta`` of its RQ job. ``share`` of the stage is done, if known."""
+
+    stage: str
+    share: float | None
+
+
 #: How long feedback waits for the training that it was handed to. It is people's texts.
 FEEDBACK_WAITS = timedelta(hours=24)
 

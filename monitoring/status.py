@@ -16,6 +16,8 @@ from contract.alerts import Alert
 from monitoring import events
 from monitoring.alerts import AlertBook
 from monitoring.monitor import negatives, window_start
+from monitoring.retraining.queue import Training, Trainings
+from monitoring.retraining.showing import trainings
 from monitoring.rule import NAME, counts, origin
 from monitoring.settings import Settings
 
@@ -34,8 +36,20 @@ def report(client: redis.Redis, settings: Settings) -> Group:
         Text(f"monitoring is {'running' if is_alive else 'not running'}"),
         _windows(recent, [alert for alert in alerts if alert.resolved_at is None], settings),
         _alerts(alerts[:ALERTS_SHOWN]),
+        trainings(_asked(settings)),
         *(Text(f"silent until {_time(until)}: {place}") for place, until in book.silences().items()),
     )
+
+
+def _asked(settings: Settings) -> list[Training]:
+    """Return the trainings under way, and the last that monitoring asked for."""
+    queue = Trainings(settings.redis_url.get_secret_value())
+    try:
+        found = queue.under_way()
+        last = queue.of(settings.retrain.model)
+    finally:
+        queue.close()
+    return found if last is None or last.id in {one.id for one in found} else [*found, last]
 
 
 def _windows(recent: Mapping[str, int], open_alerts: Sequence[Alert], settings: Settings) -> Table:

@@ -14,6 +14,10 @@ Each message is one sentence for the person who asked; none holds a user's text.
 """
 
 
+class Stopped(BaseException):
+    """Somebody canceled the training. No error: nothing that handles errors may swallow it."""
+
+
 class TrainerError(Exception):
     """Root of everything the trainer raises on purpose. ``exit_code`` is the process's."""
 

@@ -3,7 +3,6 @@
 That makes this a process's entry, as ``__main__`` is, whoever the worker is: it reads the settings itself.
 """
 
-import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contract.registry import CHAMPION, DEFAULT_MODEL
-from trainer import environment, manners, telling
+from trainer import environment, manners, telling, unfinished
+from trainer.canceling import cancelable
 from trainer.errors import BadRequest
+from trainer.progress import Told
 from trainer.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 #: What the queue calls, by name.
 TRAIN = "trainer.jobs.train"
-
-_log = logging.getLogger(__name__)
 
 
 class Arguments(BaseModel):
@@ -70,7 +69,9 @@ def train(arguments: Mapping[str, Any]) -> dict[str, Any]:
     from trainer.training import Request
     from trainer.training import train as run_training
 
-    with _feedback(wanted, settings) as told, telling.told(settings) as exit:
+    unfinished.tidy(settings.checkpoints)
+    with cancelable() as canceling, _feedback(wanted, settings) as told, telling.told(settings) as exit:
+        shown = Told(canceling)
         request = Request(
             columns=Columns(wanted.text_column, wanted.label_column),
             checkpoints=settings.checkpoints,
@@ -83,7 +84,8 @@ def train(arguments: Mapping[str, Any]) -> dict[str, Any]:
                 request,
                 Registry(wanted.model),
                 limits_of(settings),
-                lambda step: _log.info("training.step", extra={"step": step}),
+                shown.step,
+                shown.learning,
             )
         story.finished(outcome)
     return {

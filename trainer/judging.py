@@ -5,7 +5,7 @@ loaded, or answers otherwise, is found here and not by a worker. Deciding is ``g
 """
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,13 +47,23 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def decide(
-    registry: Registry, number: str, rows: Sequence[Row], limits: Limits, *, seed: int, promote: bool
+    registry: Registry,
+    number: str,
+    rows: Sequence[Row],
+    limits: Limits,
+    *,
+    seed: int,
+    promote: bool,
+    step: Callable[[str], None] = lambda words: None,  # noqa: ARG005 - nobody is told
 ) -> Decision:
     """Judge a version on these rows, store the verdict, and let it serve if it passed and ``promote``.
+
+    ``step`` is called between judging and storing, the last moment at which a training can be canceled.
 
     One that passes and is not let serve becomes the challenger.
     """
     verdict = _judged(registry, number, rows, limits, seed)
+    step("deciding")
     registry.store_verdict(number, verdict)
     promoted = verdict.passed and promote
     why = "; ".join(verdict.reasons)

@@ -252,6 +252,15 @@ def loaded(uri: str, name: str, folder: Path | None = None) -> Loaded:
     return Loaded(name, tuple(sorted(probe[0])), model)
 
 
+def refuse_unjudged(run: str, why: str) -> None:
+    """Store a refusal on each version that a run registered and that the gate never judged."""
+    with reachable():
+        for found in MlflowClient().search_model_versions(f"run_id = '{run}'"):
+            if GATE_TAG not in found.tags:
+                reasons = (f"it was never judged: {why}",)
+                Registry(found.name).store_verdict(str(found.version), Verdict(passed=False, reasons=reasons))
+
+
 def is_missing(error: RegistryUnavailable) -> bool:
     """Tell whether MLflow answered that there is no such thing."""
     return (

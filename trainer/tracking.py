@@ -16,9 +16,11 @@ from trainer import plots
 from trainer.canary import CANARIES
 from trainer.cost import Cost
 from trainer.data.profile import Profile
+from trainer.errors import RegistryUnavailable, Stopped
 from trainer.evaluation import Evaluation
 from trainer.families.family import Fitted
-from trainer.registry import reachable
+from trainer.registry import is_missing, reachable, refuse_unjudged
+from trainer.unfinished import CANCELED, ENDED_TAG
 
 #: MLflow cuts a dataset's digest at 36 characters; the whole one is a tag.
 DIGEST_LENGTH = 32
@@ -35,12 +37,34 @@ class Data:
 
 @contextmanager
 def run(experiment: str) -> Iterator[str]:
-    """Open a run and yield its id. It ends as failed if the block raises, Ctrl-C included."""
+    """Open a run and yield its id. It fails if the block raises, Ctrl-C included; canceled, it is killed."""
     with reachable():
         mlflow.set_experiment(experiment)
         active = mlflow.start_run()
     with active:
-        yield active.info.run_id
+        try:
+            yield active.info.run_id
+        except Stopped:
+            mlflow.set_tag(ENDED_TAG, CANCELED)
+            mlflow.end_run("KILLED")
+            raise
+
+
+def abandon(run: str, why: str) -> bool:
+    """End a run that its process left running, and refuse what it registered; return whether it ran."""
+    client = mlflow.MlflowClient()
+    try:
+        with reachable():
+            if client.get_run(run).info.status != "RUNNING":
+                return False
+            refuse_unjudged(run, why)
+            client.set_tag(run, ENDED_TAG, why)
+            client.set_terminated(run, "FAILED")
+    except RegistryUnavailable as error:
+        if is_missing(error):
+            return False
+        raise
+    return True
 
 
 def log_facts(parameters: Mapping[str, Any], tags: Mapping[str, str], inputs: Mapping[str, Data]) -> None:

@@ -4,17 +4,17 @@ import json
 import logging
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from contract.registry import DATA_TAG, DEFAULT_MODEL, LABELS_TAG, METRICS_TAG
-from trainer import checkpoints, cost, provenance, tracking
+from trainer import checkpoints, cost, provenance, tracking, unfinished
 from trainer.data.files import Columns, File
 from trainer.data.profile import profile
 from trainer.data.rows import digest
-from trainer.errors import BadRequest
+from trainer.errors import BadRequest, TrainerError
 from trainer.evaluation import Evaluation, evaluate
 from trainer.families import FAMILIES, SHARED
 from trainer.families.family import AS_USUAL, Fitted, Plan, Progress
@@ -22,7 +22,7 @@ from trainer.floors import Limits
 from trainer.gate import Verdict
 from trainer.judging import decide
 from trainer.preparing import Prepared, Source, prepare
-from trainer.registry import Registry
+from trainer.registry import Registry, refuse_unjudged
 from trainer.slices import slices_of
 
 #: Called with a few words whenever the next step begins.
@@ -78,27 +78,18 @@ def train(
     A crash at any point leaves a failed run or a version without a passed verdict, and neither serves.
     """
     prepared = _prepare(request, step)
-    texts, truth = [row.text for row in prepared.evaluation], [row.label for row in prepared.evaluation]
     with (
+        unfinished.marked(request.checkpoints) as mark,
         tracking.run(f"{request.model}-{request.family}") as run_id,
-        tempfile.TemporaryDirectory(prefix="barometer-") as folder,
-        _unfinished(request, prepared) as unfinished,
     ):
-        step("training")
-        plan = Plan(options=request.options, checkpoints=unfinished, progress=progress)
-        spent = cost.meter()
-        fitted = _fit(request, prepared, Path(folder), plan)
-        tracking.log_learning(fitted.curve, spent())
-        step("evaluating")
-        evaluation = evaluate(
-            fitted.labels, truth, fitted.probabilities(texts), slices_of(prepared.evaluation)
-        )
-        step("registering")
-        version = _register(request, registry, prepared, fitted, evaluation, Path(folder))
-    step("judging")
-    decision = decide(
-        registry, version, prepared.evaluation, limits, seed=request.seed, promote=request.promote
-    )
+        mark(run_id)
+        version, evaluation = _make(request, registry, prepared, step, progress)
+        step("judging")
+        with _judged(run_id):
+            decision = decide(
+                registry, version, prepared.evaluation, limits,
+                seed=request.seed, promote=request.promote, step=step,
+            )  # fmt: skip
     _log.info(
         "training.finished",
         extra={
@@ -113,6 +104,39 @@ def train(
         model=request.model, version=version, prepared=prepared,
         evaluation=evaluation, verdict=decision.verdict, promoted=decision.promoted,
     )  # fmt: skip
+
+
+@contextmanager
+def _judged(run: str) -> Iterator[None]:
+    """Leave no version without a verdict, also if the judging is cut off."""
+    try:
+        yield
+    except BaseException as error:
+        with suppress(TrainerError):
+            refuse_unjudged(run, f"the judging ended with {type(error).__name__}")
+        raise
+
+
+def _make(
+    request: Request, registry: Registry, prepared: Prepared, step: Step, progress: Progress
+) -> tuple[str, Evaluation]:
+    """Train, measure and register; return the version and its figures."""
+    texts, truth = [row.text for row in prepared.evaluation], [row.label for row in prepared.evaluation]
+    with (
+        tempfile.TemporaryDirectory(prefix="barometer-") as folder,
+        _checkpoints(request, prepared) as kept,
+    ):
+        step("training")
+        plan = Plan(options=request.options, checkpoints=kept, progress=progress)
+        spent = cost.meter()
+        fitted = _fit(request, prepared, Path(folder), plan)
+        tracking.log_learning(fitted.curve, spent())
+        step("evaluating")
+        evaluation = evaluate(
+            fitted.labels, truth, fitted.probabilities(texts), slices_of(prepared.evaluation)
+        )
+        step("registering")
+        return _register(request, registry, prepared, fitted, evaluation, Path(folder)), evaluation
 
 
 def assist(request: Request) -> None:
@@ -141,7 +165,7 @@ def _prepare(request: Request, step: Step) -> Prepared:
 
 
 @contextmanager
-def _unfinished(request: Request, prepared: Prepared) -> Iterator[Path | None]:
+def _checkpoints(request: Request, prepared: Prepared) -> Iterator[Path | None]:
     """Yield the folder for checkpoints. It goes once the version is registered, not before."""
     if request.checkpoints is None:
         yield None

@@ -6,8 +6,14 @@ The fork costs 30 ms, and the parent has imported nothing heavy by then.
 """
 
 import logging
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -16,13 +22,51 @@ from rq.serializers import JSONSerializer
 
 from contract.jobs import TRAINING_QUEUE
 from telemetry import supervisor
+from trainer import unfinished
 from trainer.errors import BadRequest, QueueUnavailable
 from trainer.jobs import TRAIN, Arguments
+
+#: What is canceled has this long to put away what it has in hand, before it is killed.
+GRACE_S = 60.0
 
 _log = logging.getLogger(__name__)
 
 
-def run(redis_url: str, *, burst: bool = False) -> None:
+class TrainingWorker(Worker):
+    """RQ's worker; a training that is canceled, or too slow, is asked to end before it is killed."""
+
+    checkpoints: Path
+
+    def kill_horse(self, sig: signal.Signals = signal.SIGKILL) -> None:
+        """Ask first."""
+        if sig != signal.SIGKILL:
+            super().kill_horse(sig)
+            return
+        horse = self.horse_pid
+        super().kill_horse(signal.SIGTERM)
+        timer = threading.Timer(GRACE_S, self._insist, (horse,))
+        timer.daemon = True
+        timer.start()
+
+    def _insist(self, horse: int) -> None:
+        if horse and self.horse_pid == horse:
+            super().kill_horse(signal.SIGKILL)
+
+    def handle_work_horse_killed(self, job: Any, retpid: Any, ret_val: Any, rusage: Any) -> None:
+        """Say in MLflow what a training that was killed could not."""
+        super().handle_work_horse_killed(job, retpid, ret_val, rusage)  # type: ignore[no-untyped-call]
+        tidy(self.checkpoints)
+
+
+def tidy(checkpoints: Path) -> None:
+    """Have runs ended that were left running: by a process of its own, because it imports MLflow."""
+    if unfinished.left(checkpoints):
+        done = subprocess.run([sys.executable, "-m", "trainer", "tidy"], check=False)
+        if done.returncode:
+            _log.warning("trainer.untidy", extra={"reason": "the next training tries again"})
+
+
+def run(redis_url: str, checkpoints: Path, *, burst: bool = False) -> None:
     """Work until told to stop (SIGTERM or Ctrl-C: the running job ends first; a second one stops it).
 
     ``burst`` ends once the queue is empty.
@@ -31,7 +75,9 @@ def run(redis_url: str, *, burst: bool = False) -> None:
         QueueUnavailable: Redis does not answer at the start.
     """
     with _queue(redis_url) as queue:
-        worker = Worker([queue], connection=queue.connection, serializer=JSONSerializer)
+        worker = TrainingWorker([queue], connection=queue.connection, serializer=JSONSerializer)
+        worker.checkpoints = checkpoints
+        tidy(checkpoints)
         _log.info("trainer.waiting", extra={"queue": TRAINING_QUEUE})
         supervisor.notify("READY=1")
         worker.work(burst=burst)

@@ -5,7 +5,7 @@ of a job is made of what it is about, so there is one training of a model at a t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -28,12 +28,18 @@ UNDER_WAY = (JobStatus.QUEUED, JobStatus.STARTED, JobStatus.DEFERRED, JobStatus.
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """The last training of a model that was asked for here. ``ended_at`` is in seconds since the epoch."""
+    """A training that was asked for; ``ended_at`` is in seconds since the epoch.
+
+    ``stage`` is what is being done, ``share`` of it is done; ``came_of_it`` is what the job returned.
+    """
 
     id: str
     status: str
     is_under_way: bool
     ended_at: float | None = None
+    stage: str = ""
+    share: float | None = None
+    came_of_it: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Trainings:
@@ -61,8 +67,21 @@ class Trainings:
         except NoSuchJobError:
             return None
         status = job.get_status(refresh=False)
-        ended_at = job.ended_at.timestamp() if job.ended_at else None
-        return Training(id, status.value, status in UNDER_WAY, ended_at)
+        return Training(
+            id=id,
+            status=status.value,
+            is_under_way=status in UNDER_WAY,
+            ended_at=job.ended_at.timestamp() if job.ended_at else None,
+            stage=job.meta.get("stage") or "",
+            share=job.meta.get("share"),
+            came_of_it=(job.return_value() or {}) if status is JobStatus.FINISHED else {},
+        )
+
+    def under_way(self) -> list[Training]:
+        """Return what runs and what waits, whoever asked for it."""
+        registry = self._queue.started_job_registry
+        found = (self.last(id) for id in (*registry.get_job_ids(cleanup=False), *self._queue.job_ids))
+        return [one for one in found if one]
 
     def of(self, model: str) -> Training | None:
         """Return the last training of a model."""

@@ -27,7 +27,7 @@ def queue(redis_url):
 def work_off(redis_url: str, tracking_uri: str, **settings: str) -> str:
     """Let a worker process empty the queue; return what it wrote to stderr."""
     code = "import os, trainer.logging, trainer.work as w; trainer.logging.configure('INFO'); "
-    code += "w.run(os.environ['REDIS_URL'], burst=True)"
+    code += "w.run(os.environ['REDIS_URL'], w.Path(os.environ['TRAINER_CHECKPOINTS']), burst=True)"
     environment = {**os.environ, "REDIS_URL": redis_url, "MLFLOW_TRACKING_URI": tracking_uri, **settings}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=120

@@ -19,7 +19,20 @@ def work(context: typer.Context) -> None:
     from trainer.work import run
 
     settings: Settings = context.obj
-    run(settings.redis_url)
+    run(settings.redis_url, settings.checkpoints)
+
+
+@app.command()
+def tidy(context: typer.Context) -> None:
+    """End the MLflow runs of trainings on this host that were killed; their checkpoints stay.
+
+    The trainer service does this when it starts, when a training of its own was killed, and before each one.
+    """
+    from trainer import unfinished
+
+    settings: Settings = context.obj
+    ended = unfinished.tidy(settings.checkpoints)
+    typer.echo(f"{len(ended)} runs ended" + "".join(f"\n{run}" for run in ended))
 
 
 @app.command()

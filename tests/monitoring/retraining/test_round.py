@@ -15,6 +15,7 @@ from rq.serializers import JSONSerializer
 
 from contract import jobs, keys
 from contract.alerts import Alert
+from contract.jobs import Stage
 from monitoring.alerts import AlertBook
 from monitoring.errors import ConfigurationError
 from monitoring.history import database
@@ -244,3 +245,20 @@ def test_retrain_by_hand_asks_once_and_can_be_canceled(redis_url, tmp_path):
         "asked for: job retraining-sentiment", "a training is under way already", "canceled",
     ]  # fmt: skip
     assert isinstance(invoke(redis_url, "retrain").exception, ConfigurationError)
+
+
+def test_status_shows_what_runs_what_waits_and_what_came_of_the_last(trainings, redis_url):
+    trainings.ask("tone", {"data": "/srv/tone.csv"})
+    trainings.ask("sentiment", ORDER.arguments)
+    with Redis.from_url(redis_url) as connection:
+        running, ended = (
+            Job.fetch(f"retraining-{model}", connection=connection, serializer=JSONSerializer)
+            for model in ("tone", "sentiment")
+        )
+        running.meta.update(Stage(stage="learning", share=0.4))
+        running.save_meta()
+        ended.cancel()
+    shown = invoke(redis_url, "status").stdout
+    assert "retraining-tone" in shown
+    assert "learning, 40%" in shown
+    assert "canceled" in shown
