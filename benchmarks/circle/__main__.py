@@ -12,7 +12,7 @@ import typer
 
 from benchmarks import machine, processes, service
 from benchmarks.circle import story
-from benchmarks.circle.picture import draw
+from benchmarks.circle.picture import draw, smoothed
 from benchmarks.report import RESULTS
 
 PICTURE = Path(__file__).parents[2] / "docs" / "circle.svg"
@@ -38,6 +38,7 @@ def run(
         "moments": [[round(one.at - told.began_at, 2), one.what, one.whom] for one in told.moments],
         "results": told.results,
         "answers": len(told.answers),
+        "by_second": [[second, round(share, 4)] for second, share in smoothed(told.answers, told.began_at)],
         "accuracy": {
             "before": told.accuracy(told.began_at, told.changed_at),
             "changed": told.accuracy(told.changed_at, story.first(told, "serving", told.changed_at)),

@@ -22,7 +22,6 @@ LANES = (
     ("alert: drift", ("fired", "drift"), ("resolved", "drift"), ALARM),
     ("alert: estimated quality", ("fired", "estimated_quality"), ("resolved", "estimated_quality"), ALARM),
     ("alert: live quality", ("fired", "live_quality"), ("resolved", "live_quality"), ALARM),
-    ("training waits", ("asked", ""), ("started", ""), FAINT),
     ("training and gate", ("started", ""), ("judged", ""), WORK),
 )
 
@@ -34,6 +33,7 @@ class Bar:
     begin: float
     end: float
     word: str = ""
+    whom: str = ""
 
 
 def draw(story: Story, file: Path) -> None:
@@ -44,7 +44,8 @@ def draw(story: Story, file: Path) -> None:
         _accuracy(above, story)
         _lanes(below, story)
         below.set_xlabel("seconds")
-        figure.suptitle("Words change, and nobody does anything about it", x=0.01, ha="left", weight="bold")
+        title = "Words change: the service notices, learns, proves it and recovers by itself"
+        figure.suptitle(title, x=0.01, ha="left", weight="bold")
 
     save(fill, (11, 6), file)
 
@@ -70,7 +71,7 @@ def _lanes(axes: "Axes", story: Story) -> None:
         for bar in bars(story, begin, end):
             axes.barh(place, bar.end - bar.begin, left=bar.begin, height=0.55, color=colour)
             if bar.word and end[0] == "judged":
-                axes.text(bar.end, place, f" {bar.word}", va="center", fontsize=9)
+                axes.text(bar.end, place, f" version {bar.whom} {bar.word}", va="center", fontsize=9)
     axes.set_yticks(range(len(LANES)), [name for name, *_ in LANES])
     axes.tick_params(axis="y", length=0)
     axes.spines[["left"]].set_visible(False)
@@ -94,7 +95,7 @@ def bars(story: Story, begin: tuple[str, str], end: tuple[str, str]) -> Iterator
         if since is None and _is(one, begin):
             since = at
         elif since is not None and _is(one, end):
-            yield Bar(since, at, one.what)
+            yield Bar(since, at, one.what, one.whom)
             since = None
     if since is not None:
         yield Bar(since, story.answers[-1].at - story.began_at)

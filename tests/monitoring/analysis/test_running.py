@@ -27,7 +27,9 @@ LABELS = ("negative", "positive")
 V3 = Version("sentiment", "3")
 
 
-def answer(client, at_ms: int, seed: int, count: int, *, negative: float, score: float) -> None:
+def answer(
+    client, at_ms: int, seed: int, count: int, *, negative: float, score: float, version: str = "3"
+) -> None:
     """Append answers: a share of negatives, with about this score."""
     chance = random.Random(seed)
     with client.pipeline() as pipe:
@@ -36,17 +38,19 @@ def answer(client, at_ms: int, seed: int, count: int, *, negative: float, score:
             sure = min(0.99, max(0.51, chance.gauss(score, 0.03)))
             scores = [{"label": label, "score": sure}, {"label": other, "score": 1 - sure}]
             output = json.dumps({"label": label, "score": sure, "scores": scores})
-            predict(pipe, at_ms, seq, label=label, output=output, size=str(round(chance.gauss(80, 9))))
+            predict(pipe, at_ms, seq, label=label, output=output, version=version,
+                    size=str(round(chance.gauss(80, 9))))  # fmt: skip
         pipe.execute()
 
 
-def judge(client, count: int, right: float) -> None:
+def judge(client, count: int, right: float, version: str = "3") -> None:
     """Append feedback on negatives, of which a share is right."""
     with client.pipeline() as pipe:
         for i in range(count):
             truth = "negative" if i < count * right else "positive"
-            told = {"type": "prediction.feedback", "id": f"j{i}", "model": "sentiment", "version": "3",
-                    "label": "negative", "truth": truth, "owner": "", "source": ""}  # fmt: skip
+            told = {"type": "prediction.feedback", "id": f"j{version}-{i}", "model": "sentiment",
+                    "version": version, "label": "negative", "truth": truth, "owner": "",
+                    "source": ""}  # fmt: skip
             pipe.xadd(keys.EVENTS, told)
         pipe.execute()
 
@@ -90,6 +94,28 @@ def test_a_version_that_drifts_and_is_wrong_raises_three_alerts_and_one_that_rec
     analyse(archive, now + 60_000, PLAN)
     watch()
     assert all(alert.resolved_at for alert in alerts(client))
+
+
+def test_a_version_that_serves_no_more_keeps_no_alert_open(client, archive, follower):
+    answer(client, minutes_ago(client, 10), 1, 300, negative=0.3, score=0.9)
+    judge(client, 100, right=0.5)
+    follower()
+    watching = Reports(archive, QUALITY_RULE, ESTIMATE_RULE, DRIFT_RULE)
+    watch = Watch(client, watching.names, lambda: watching.findings(now_ms(client)))
+    analyse(archive, now_ms(client), PLAN)
+    watch()
+    answer(client, now_ms(client) + 50, 2, 20, negative=0.3, score=0.9, version="4")
+    follower()
+    analyse(archive, now_ms(client) + 100, PLAN)
+    watch()
+    assert [alert.resolved_at for alert in alerts(client)] == [None], "the new one has proved nothing yet"
+    judge(client, 100, right=0.9, version="4")
+    follower()
+    analyse(archive, now_ms(client) + 200, PLAN)
+    assert {of.version for of in reports(archive, QUALITY)} == {"3", "4"}, "both are reported on"
+    watch()
+    watch()
+    assert [bool(alert.resolved_at) for alert in alerts(client)] == [True]
 
 
 def test_a_version_that_answers_as_ever_raises_nothing(client, archive, follower):

@@ -18,10 +18,12 @@ from contract.alerts import Alert
 from contract.jobs import Stage
 from monitoring.alerts import AlertBook
 from monitoring.errors import ConfigurationError
+from monitoring.events import now_ms
 from monitoring.history import database
 from monitoring.history.asking import Archive, Version
 from monitoring.history.following import Follower
 from monitoring.history.keeping import History
+from monitoring.history.tables import reports
 from monitoring.history.texts import Of, Texts
 from monitoring.retraining.probation import Probation, Verdict
 from monitoring.retraining.queue import Trainings
@@ -123,6 +125,27 @@ def test_enough_new_labels_are_a_reason_once(client, archive, catch_up, training
     trainings.cancel("sentiment")
     retraining.look()
     assert queued(redis_url) == []
+
+
+def test_the_cooldown_begins_when_the_training_ends(client, archive, trainings, redis_url):
+    alert = Alert(id="a", rule="drift", severity="warning", summary="s", count=1, threshold=0, window_s=0,
+                  fired_at=1.0, subject="sentiment")  # fmt: skip
+    AlertBook(client).record(alert)
+    order = replace(ORDER, wishes=Wishes(True, 0, timedelta(hours=1)))
+    Retraining(client, archive, trainings, order).look()
+    (job,) = queued(redis_url)
+    work_off(redis_url)
+    long_ago = now_ms(client) - 2 * 3_600_000
+    with database.transaction(archive._engine) as connection:
+        body = json.dumps({"reason": "alert drift", "at_ms": long_ago})
+        connection.execute(reports.update().values(at_ms=long_ago, body=body))
+    Retraining(client, archive, trainings, order).look()
+    assert queued(redis_url) == [], "it was asked for two hours ago, and has just ended"
+    job.refresh()
+    job.ended_at -= timedelta(hours=2)
+    job.save()
+    Retraining(client, archive, trainings, order).look()
+    assert [one.id for one in queued(redis_url)] == ["retraining-sentiment"]
 
 
 @pytest.mark.parametrize(
