@@ -30,8 +30,12 @@ def run(
         print(f"{one.at - told.began_at:7.1f} s  {one.what:9} {one.whom}")
     for result in told.results:
         print(f"{result['gate']}: {'; '.join(result['reasons'])}")
-    if poison:
-        return
+    if not poison:
+        keep(told, here)
+
+
+def keep(told: story.Story, here: machine.Machine) -> None:
+    """Write the figures and draw the picture."""
     record = {
         "machine": asdict(here),
         "changed_s": told.changed_at - told.began_at,

@@ -12,14 +12,17 @@ import pytest
 from redis.exceptions import NoPermissionError
 
 from contract import keys
+from contract.jobs import Judged
 from gateway.batches.store import BATCHES_PREFIX, RECEIVING
 from gateway.keyring import KEYS
 from gateway.webhooks.deliveries import LOG_PREFIX
 from gateway.webhooks.endpoints import ENDPOINT_PREFIX, ENDPOINTS_PREFIX
 from gateway.webhooks.signing import SECRET_PREFIX
 from monitoring.alerts import SILENCES, AlertBook
+from monitoring.history.keeping import Erased
 from monitoring.monitor import CURSOR
 from monitoring.notices import ATTEMPTS, DUE, NoticeBook
+from monitoring.retraining.handing import Handover
 from monitoring.retraining.queue import Trainings
 from tests.conftest import SERVERS, server_binary
 from tests.scale.recorder import Recorder
@@ -77,7 +80,7 @@ BESIDE = {
 #: when a job waits at the moment of a look, and when a training is asked for.
 RARE = {
     "monitoring": {
-        "xlen", "hget", "hsetnx", "hdel", "zrangebyscore",
+        "xlen", "xrevrange", "hget", "hsetnx", "hdel", "zrangebyscore",
         "info", "publish", "lpush", "rpush", "lrem", "sadd", "zremrangebyscore",
     }
 }  # fmt: skip
@@ -152,6 +155,9 @@ def test_monitoring_may_tell_people_and_ask_for_trainings_and_rollbacks(server: 
         for status in ("finished", "failed"):
             server.operator.hset("rq:job:retraining-m", "status", status)
             assert trainings.ask("m", {"data": "x"})
+        assert [one.id for one in trainings.under_way()] == ["retraining-m"]
+        Handover(client).hand("m", [Judged(id="p", owner="o", text="t", label="l")])
+        assert Handover(client).withdraw("m", Erased.KEY, "o") == 1
         assert trainings.roll_back("m", "1", "it fails")
         notices = NoticeBook(client)
         notices.add(["slack-1"], "alert.fired", "a", 1.0)
