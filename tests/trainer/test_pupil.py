@@ -1,15 +1,16 @@
 """An LSTM that learns from a teacher: from a registered one, and from one that is trained in a comparison."""
 
 import json
+import os
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from trainer.families import FAMILIES
 from trainer.families.family import Plan
-from trainer.logging import configure
 
 from . import tiny
 from .conftest import opinions, write_csv
@@ -28,11 +29,17 @@ def needed():
 
 
 @pytest.fixture(scope="module")
-def trainer(tracking_uri):
-    from trainer.__main__ import app
+def trainer(tracking_uri, home):
+    """The command line, in a process of its own: this one may have TensorFlow at work."""
 
-    yield lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
-    configure("INFO")
+    def run(*arguments):
+        command = [sys.executable, "-m", "trainer", *map(str, arguments)]
+        return subprocess.run(
+            command, check=False, env={**os.environ, "TRAINER_THREADS": "1"}, cwd=home,
+            capture_output=True, text=True,
+        )  # fmt: skip
+
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +79,7 @@ def test_one_command_trains_teacher_and_pupil_and_sets_them_side_by_side(trainer
     wanted = [f"--set=bilstm.{name}={value}" for name, value in {**OPTIONS, "teacher": "tfidf"}.items()]
     families = ("--family", "bilstm", "--family", "tfidf", "--no-curve", "--seeds", "2")
     result = trainer("compare", data, *families, *wanted, "--model", "pupils", "--out", page)
-    assert result.exit_code == 0, result.output
+    assert result.returncode == 0, result.stderr
     events = [json.loads(line) for line in result.stderr.splitlines() if '"comparison.training"' in line]
     trained = [(one["family"], one["seed"]) for one in events]
     assert trained == [("tfidf", 0), ("tfidf", 1), ("bilstm", 0), ("bilstm", 1)]
@@ -84,5 +91,5 @@ def test_one_command_trains_teacher_and_pupil_and_sets_them_side_by_side(trainer
 def test_a_teacher_that_is_none_is_told_before_anything_is_trained(trainer, home, option):
     data = write_csv(home / "few.csv", opinions(100))
     result = trainer("compare", data, "--family", "bilstm", f"--set=bilstm.{option}")
-    assert result.exit_code == 2
-    assert "is no teacher" in result.output
+    assert result.returncode == 2
+    assert "is no teacher" in result.stderr
