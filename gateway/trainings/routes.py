@@ -32,6 +32,19 @@ class WhichVersion(BaseModel):
     ]
 
 
+class Promotion(WhichVersion):
+    """A version that shall serve."""
+
+    without_shadow: Annotated[
+        str | None,
+        Field(
+            max_length=500,
+            description="Why it need not do well in the champion's shadow first; the trail keeps it",
+            examples=["no traffic yet"],
+        ),
+    ] = None
+
+
 class TrainingUrls(BaseModel):
     """Where to go next."""
 
@@ -56,12 +69,21 @@ class TrainingObject(BaseModel):
     status_code=202,
     response_model=TrainingObject,
     responses=documented(400, 401, 403, 404, 408, 413, 422, 503),
-    openapi_extra=body_of(WhichVersion),
+    openapi_extra=body_of(Promotion),
 )
 async def promote(request: Request, owner: Owner, name: Name) -> JSONResponse:
-    """Let a version serve, if the gate has passed it; the champion becomes the previous version."""
-    wanted = await _wanted(request, owner, name)
-    arguments = {"model": name, "version": wanted.version, "by": _by(request)}
+    """Let a version serve, if the gate has passed it and it did well in the champion's shadow.
+
+    The champion becomes the previous version.
+    """
+    check_served(request, owner, name)
+    wanted = await read_body(request, Promotion)
+    arguments = {
+        "model": name,
+        "version": wanted.version,
+        "by": _by(request),
+        "without_shadow": wanted.without_shadow or "",
+    }
     return await _asked(request, PROMOTE, arguments, f"promotion of {name} {wanted.version}")
 
 
@@ -74,7 +96,8 @@ async def promote(request: Request, owner: Owner, name: Name) -> JSONResponse:
 )
 async def rollback(request: Request, owner: Owner, name: Name) -> JSONResponse:
     """Take a champion back: the previous version serves again. If it is champion no more, nothing happens."""
-    wanted = await _wanted(request, owner, name)
+    check_served(request, owner, name)
+    wanted = await read_body(request, WhichVersion)
     arguments = {"model": name, "version": wanted.version, "why": "rolled back by hand", "by": _by(request)}
     return await _asked(request, ROLL_BACK, arguments, f"rollback of {name} {wanted.version}")
 
@@ -90,16 +113,6 @@ async def training(
 ) -> JSONResponse:
     """Read what became of a job on the trainer's queue."""
     return JSONResponse(_object(request, await services(request).trainings.training(id)))
-
-
-async def _wanted(request: Request, owner: str, name: str) -> WhichVersion:
-    """Return what a request says.
-
-    Raises:
-        ModelNotFound: this gateway does not serve the model.
-    """
-    check_served(request, owner, name)
-    return await read_body(request, WhichVersion)
 
 
 async def _asked(

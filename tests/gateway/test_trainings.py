@@ -37,7 +37,8 @@ def test_a_promotion_is_a_job_as_rq_would_have_made_it(gateway: Gateway, queue: 
     assert queue.job_ids == [asked["id"], training.id]
     job = Job.fetch(asked["id"], connection=queue.connection, serializer=JSONSerializer)
     assert (job.func_name, job.kwargs) == ("trainer.jobs.promote", {})
-    assert job.args == [{"model": "sentiment", "version": "3", "by": "anybody at the gateway"}]
+    by = "anybody at the gateway"
+    assert job.args == [{"model": "sentiment", "version": "3", "by": by, "without_shadow": ""}]
     assert (job.origin, job.timeout, job.get_status()) == ("training", 300, "queued")
     assert job.created_at.timestamp() == pytest.approx(time.time(), abs=60)
 

@@ -6,6 +6,7 @@ import { share, when } from "./words.js";
 
 const SHOWN = 30;
 const AGAIN_MS = 1000;
+const PROMOTE = "Promote";
 const OPEN = ["queued", "started"];
 
 /** Ask for a model's versions and show them; `mayMove` says whether whoever reads this may promote. */
@@ -30,7 +31,7 @@ function row(model, version, mayMove, hasPrevious) {
     id,
     aliases.length ? aliases.map((alias) => h("span", { class: alias === "champion" ? "badge good" : "badge" }, alias)) : "–",
     gate ? h("details", { "data-open": `gate ${id}` }, h("summary", { class: gate.verdict === "passed" ? "" : "problem" }, gate.verdict), h("ul", { class: "reasons" }, gate.reasons.map((reason) => h("li", {}, reason)))) : "not judged",
-    mayMove && !isChampion && gate?.verdict === "passed" ? mover("Promote", model, version, `Version ${id} of ${model} will answer, and the champion becomes the previous version. Workers change over without a stop.`)
+    mayMove && !isChampion && gate?.verdict === "passed" ? mover(PROMOTE, model, version, `Version ${id} of ${model} will answer, and the champion becomes the previous version. Workers change over without a stop.`)
       : mayMove && isChampion && hasPrevious ? mover("Roll back", model, version, `Version ${id} of ${model} will answer no more, and the previous version serves again.`) : "–",
     share(metrics.accuracy),
     held ? `${held} worker${held > 1 ? "s" : ""}` : "–",
@@ -40,15 +41,17 @@ function row(model, version, mayMove, hasPrevious) {
 
 function mover(name, model, version, words) {
   return h("button", { type: "button", class: "small", "data-focus": `${name} ${version.id}`, "aria-label": `${name} version ${version.id}`,
-    onclick: async () => (await confirmed(`${name}?`, words, name)) && move(name, model, version.id) }, name);
+    onclick: async () => (await confirmed(name, words)) && move(name, model, version.id) }, name);
 }
 
 /** Ask a person; return whether the answer was yes. */
-function confirmed(title, words, yes) {
+function confirmed(name, words) {
   const dialog = by("ask-dialog");
-  by("ask-title").textContent = title;
+  by("ask-title").textContent = `${name}?`;
   by("ask-words").textContent = words;
-  by("ask-yes").textContent = yes;
+  by("ask-yes").textContent = name;
+  by("ask-untried").hidden = name !== PROMOTE;
+  by("ask-why").value = "";
   return new Promise((resolve) => {
     dialog.returnValue = "";
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
@@ -68,7 +71,8 @@ async function move(name, model, version) {
   place.hidden = false;
   place.textContent = `${name} version ${version}: asked.`;
   try {
-    let job = await post(`v1/models/barometer/${encodeURIComponent(model)}/${name === "Promote" ? "promote" : "rollback"}`, { version });
+    const [what, why] = name === PROMOTE ? ["promote", by("ask-why").value.trim()] : ["rollback", ""];
+    let job = await post(`v1/models/barometer/${encodeURIComponent(model)}/${what}`, why ? { version, without_shadow: why } : { version });
     for (;;) {
       place.textContent = `${name} version ${version}: ${job.said}`;
       if (!OPEN.includes(job.status)) break;
