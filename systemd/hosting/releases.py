@@ -54,7 +54,11 @@ class Source:
     @property
     def name(self) -> str:
         """The release's name: version, and eight digits of a hash over all that is installed."""
-        files = [self.folder / "pyproject.toml", *sorted((self.folder / "requirements").glob("*.txt"))]
+        files = [
+            self.folder / "pyproject.toml",
+            *self.folder.glob("setup.py"),
+            *sorted((self.folder / "requirements").glob("*.txt")),
+        ]
         for folder in (*self.packages, self.folder / "systemd"):
             files += sorted(
                 file for file in folder.rglob("*") if file.is_file() and "__pycache__" not in file.parts
