@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contract.registry import CHAMPION, DEFAULT_MODEL
 from trainer import environment, manners, telling
-from trainer.errors import BadRequest, PromotionRefused
+from trainer.errors import BadRequest
 from trainer.settings import Settings
 
 #: What the queue calls, by name.
@@ -153,8 +153,12 @@ def promote(arguments: Mapping[str, Any]) -> dict[str, Any]:
     if before == wanted.version:
         return {"model": wanted.model, "left": None, "entered": None}
     try:
-        with telling.told(settings):
-            registry.promote_passed(wanted.version, by=wanted.by, why="the gate had passed it")
-    except (BadRequest, PromotionRefused) as error:
+        candidate = registry.version(wanted.version)
+    except BadRequest as error:
         return {"model": wanted.model, "refused": str(error)}
+    if candidate.gate != "passed":
+        said = "; ".join(candidate.gate_reasons) or "it has not been judged"
+        return {"model": wanted.model, "refused": f"the gate has not passed version {wanted.version}: {said}"}
+    with telling.told(settings):
+        registry.promote(wanted.version, by=wanted.by, why="the gate had passed it")
     return {"model": wanted.model, "left": before, "entered": wanted.version}

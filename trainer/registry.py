@@ -20,7 +20,7 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from contract.registry import CHALLENGER, CHAMPION, GATE_REASONS_TAG, GATE_TAG, PREVIOUS
-from trainer.errors import BadRequest, ModelUnusable, PromotionRefused, RegistryUnavailable
+from trainer.errors import BadRequest, ModelUnusable, RegistryUnavailable
 from trainer.evaluation import Evaluation
 from trainer.families.family import Probabilities
 from trainer.gate import Answers, Verdict
@@ -182,19 +182,6 @@ class Registry:
             self._move(PREVIOUS, champion, by=by, why=why)
         self._move(CHAMPION, number, by=by, why=why)
         self.withdraw(number, by=by, why=why)
-
-    def promote_passed(self, number: str, *, by: str, why: str) -> None:
-        """Make a version the champion if the gate has passed it.
-
-        Raises:
-            BadRequest: there is no such version.
-            PromotionRefused: the gate has not passed it.
-        """
-        candidate = self.version(number)
-        if candidate.gate != "passed":
-            said = "; ".join(candidate.gate_reasons) or "it has not been judged"
-            raise PromotionRefused(f"the gate has not passed version {number}: {said}")
-        self.promote(number, by=by, why=why)
 
     def challenge(self, number: str, *, by: str, why: str) -> None:
         """Make a version the challenger: it has passed the gate and waits to serve."""

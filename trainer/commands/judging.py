@@ -68,13 +68,14 @@ def promote(
     if force and not reason.strip():
         raise BadRequest("--force needs --reason: say why, the trail keeps it")
     registry = registry_of(model)
-    allowed = registry.promote if force else registry.promote_passed
-    try:
-        with telling.told(context.obj):
-            registry.version(version)
-            allowed(version, by=operator(), why=reason or "the gate had passed it")
-    except PromotionRefused as error:
-        raise PromotionRefused(f"{error}. --force --reason TEXT overrides") from error
+    candidate = registry.version(version)
+    if candidate.gate != "passed" and not force:
+        said = "; ".join(candidate.gate_reasons) or "it has not been judged"
+        raise PromotionRefused(
+            f"the gate has not passed version {version}: {said}. --force --reason TEXT overrides"
+        )
+    with telling.told(context.obj):
+        registry.promote(version, by=operator(), why=reason or "the gate had passed it")
     typer.echo(f"version {version} of {model} is the champion")
 
 
