@@ -8,7 +8,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogFormatter
 
 from trainer.comparison.contestant import Contestant
 
@@ -39,6 +39,7 @@ def pictures(contestants: Sequence[Contestant]) -> dict[str, str]:
 
 def _worth(axes: Axes, contestants: Sequence[Contestant]) -> None:
     """Draw what a model is worth against what it costs; a ring is another seed."""
+    has_seeds = any(len(one.f1s) > 1 for one in contestants)
     for one, colour in _coloured(contestants):
         low, high = one.evaluation.macro_f1_interval
         f1, milliseconds = one.evaluation.macro_f1, one.serving.single.p99_s * 1000
@@ -58,12 +59,12 @@ def _worth(axes: Axes, contestants: Sequence[Contestant]) -> None:
         axes.annotate(one.name, (milliseconds, f1), xytext=(9, 5), textcoords="offset points", color=colour)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_formatter(_within_a_decade())
     axes.margins(x=0.35, y=0.2)
     axes.set(
         title="Quality against latency",
         xlabel="99th percentile of one text, ms",
-        ylabel="macro-F1, 95 % interval; rings: other seeds",
+        ylabel="macro-F1, 95 % interval" + ("; rings: other seeds" if has_seeds else ""),
     )
 
 
@@ -75,7 +76,7 @@ def _learning(axes: Axes, contestants: Sequence[Contestant]) -> None:
             axes.plot(rows, f1s, marker="o", color=colour, label=one.name)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_formatter(_within_a_decade())
     axes.set(title="Learning curve", xlabel="rows to train on", ylabel="macro-F1")
     axes.legend(frameon=False)
 
@@ -125,6 +126,11 @@ def _slices(axes: Axes, contestants: Sequence[Contestant]) -> None:
     # Bars that begin above nothing lie, so the axis does not; what matters is the gap between neighbours.
     axes.set(title="Simple and complex texts", xlabel="accuracy", xlim=(0, 1))
     axes.axvline(worst, color="#888888", linestyle=":", linewidth=1)
+
+
+def _within_a_decade() -> LogFormatter:
+    """Return what labels the ticks between powers of ten where hardly any of these is in sight."""
+    return LogFormatter(minor_thresholds=(1, 0.5))
 
 
 def _coloured(contestants: Sequence[Contestant]) -> list[tuple[Contestant, str]]:
