@@ -10,8 +10,8 @@ help: ## show this
 serve: .venv/.serve ## set up and run everything: Redis, MLflow, a champion, gateway, worker, monitoring (PORT=8000)
 	@exec python -m embedded --port $(PORT)
 
-test: .venv/.test ## set up and run the tests, in two processes
-	@python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+test: .venv/.test ## set up and run the tests, in three processes
+	@python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-slow: .venv/.test ## the tests that take minutes
 	@python -m pytest -m slow --timeout 1800

@@ -190,6 +190,7 @@ def test_a_worker_may_add_up_what_a_challenger_did_and_the_trainer_may_read_it_a
     with server.client("worker") as worker, server.client("trainer") as trainer:
         Ledger(worker, "m", "worker-1").add(Pair("1", Version("2", "", 7)), tally)
         assert trainer.hgetall(keys.shadow("m", "1", "2", 7)) == {"seen": "10", "worker_s": "1.5"}
+    server.operator.delete(keys.queue(TRAINING_QUEUE))
     trial = Trial("m", "2", "1", datetime.now(UTC))
     schedule(server.url("trainer"), trial, timedelta())
     with Redis.from_url(server.url("trainer")) as plain:

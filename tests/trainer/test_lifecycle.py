@@ -260,17 +260,17 @@ def test_a_promotion_asked_for_as_a_job_needs_the_gate_and_names_who_asked(model
     for version, verdict in ((second, "passed"), (third, "refused")):
         registry._client.set_model_version_tag(model, version, "barometer.gate", verdict)
     registry._client.set_model_version_tag(model, third, "barometer.gate.reasons", "no class may be worse")
-    asked = {"model": model, "by": "key k1"}
-    assert promote({**asked, "version": third})["refused"] == (
-        f"the gate has not passed version {third}: no class may be worse"
-    )
+    asked = {"model": model, "by": "key k1", "without_shadow": "no traffic yet"}
+    refused = promote({**asked, "version": third})["refused"]
+    assert refused.startswith(f"the gate has not passed version {third}: no class may be worse. ")
     assert "there is no version 99" in promote({**asked, "version": "99"})["refused"]
     assert registry.aliases() == {CHAMPION: first}
     moved = {"model": model, "left": first, "entered": second}
     assert promote({**asked, "version": second}) == moved
     assert promote({**asked, "version": second}) == {"model": model, "left": None, "entered": None}
     assert registry.aliases() == {CHAMPION: second, PREVIOUS: first}
-    assert registry.trail()[-1]["by"] == "key k1"
+    last = registry.trail()[-1]
+    assert (last["by"], last["why"]) == ("key k1", "without a shadow: no traffic yet")
     roll_back({"model": model, "version": second, "why": "by hand", "by": "key k2"})
     assert registry.trail()[-1]["by"] == "key k2"
     with pytest.raises(BadRequest):
