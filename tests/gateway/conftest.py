@@ -100,9 +100,19 @@ def _apart() -> Iterator[RedisServer]:
 @pytest.fixture
 def apart_url(_apart: RedisServer) -> str:
     """An empty database that the shared gateway does not see."""
-    with redis.Redis.from_url(_apart.url) as client:
+    return _emptied(_apart)
+
+
+@pytest.fixture(scope="module")
+def module_url(_apart: RedisServer) -> str:
+    """The same, emptied once: for a gateway that a module's tests share. It must not find another's keys."""
+    return _emptied(_apart)
+
+
+def _emptied(server: RedisServer) -> str:
+    with redis.Redis.from_url(server.url) as client:
         client.flushall(asynchronous=True)
-    return _apart.url
+    return server.url
 
 
 @pytest.fixture

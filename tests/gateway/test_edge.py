@@ -115,13 +115,13 @@ def test_other_sites_may_ask_only_where_the_operator_says_so(gateway: Gateway, s
 
 
 @pytest.fixture(scope="module")
-def hasty(_apart, tmp_path_factory) -> Iterator[Gateway]:
+def hasty(module_url, tmp_path_factory) -> Iterator[Gateway]:
     """A gateway that waits for half a second. Over a Redis that other tests of this module do not empty."""
     from tests.gateway.conftest import running
 
     log = tmp_path_factory.mktemp("hasty") / "gateway.log"
     with running(
-        _apart.url, log, GATEWAY_HEAD_PATIENCE="0.5", GATEWAY_BODY_PATIENCE="0.5", GATEWAY_LOG_LEVEL="DEBUG"
+        module_url, log, GATEWAY_HEAD_PATIENCE="0.5", GATEWAY_BODY_PATIENCE="0.5", GATEWAY_LOG_LEVEL="DEBUG"
     ) as started:
         yield started
 

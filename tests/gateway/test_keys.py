@@ -163,12 +163,10 @@ def test_no_key_or_a_wrong_one_is_401(keyed: tuple[Gateway, str], sent: str | No
 
 
 @pytest.fixture(scope="module")
-def keyed(_apart, tmp_path_factory):
+def keyed(module_url, tmp_path_factory):
     """A gateway that knows one key. Tests that share it must not empty its Redis."""
-    with Redis.from_url(_apart.url) as redis:
-        redis.flushall()
-    key = make(_apart.url)
-    with running(_apart.url, tmp_path_factory.mktemp("keyed") / "gateway.log") as gateway:
+    key = make(module_url)
+    with running(module_url, tmp_path_factory.mktemp("keyed") / "gateway.log") as gateway:
         yield gateway, key
 
 

@@ -14,7 +14,6 @@ from contract import registry
 from gateway.catalog import Catalog
 from gateway.errors import RegistryUnavailable
 from gateway.settings import Settings
-from tests.conftest import RedisServer
 from tests.gateway.conftest import Gateway, Start, running
 from tests.worker.registering import Mlflow
 from tests.working import Rule, working
@@ -55,9 +54,9 @@ def mlflow() -> Iterator[Mlflow]:
 
 
 @pytest.fixture(scope="module")
-def told(_apart: RedisServer, mlflow: Mlflow, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def told(module_url: str, mlflow: Mlflow, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     log = tmp_path_factory.mktemp("models") / "gateway.log"
-    with running(_apart.url, log, MLFLOW_TRACKING_URI=mlflow.url, GATEWAY_MODELS="topics") as gateway:
+    with running(module_url, log, MLFLOW_TRACKING_URI=mlflow.url, GATEWAY_MODELS="topics") as gateway:
         yield gateway
 
 

@@ -94,7 +94,7 @@ BESIDE = {
 RARE = {
     "monitoring": {
         "xlen", "xrevrange", "hget", "hsetnx", "hdel", "zrangebyscore",
-        "info", "publish", "lpush", "rpush", "lrem", "sadd", "zremrangebyscore",
+        "info", "publish", "lrange", "lpush", "rpush", "lrem", "sadd", "zremrangebyscore",
     }
 }  # fmt: skip
 #: What nobody but the operator may send.
