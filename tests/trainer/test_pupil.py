@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+from trainer.errors import BadRequest
 from trainer.families import FAMILIES
 from trainer.families.family import Plan
 
@@ -85,6 +86,14 @@ def test_one_command_trains_teacher_and_pupil_and_sets_them_side_by_side(trainer
     assert trained == [("tfidf", 0), ("tfidf", 1), ("bilstm", 0), ("bilstm", 1)]
     assert events[-1]["left_s"] > 0, "by then it is known how long it takes"
     assert page.read_text("utf-8").count("over 2 seeds") == 4
+
+
+def test_copies_without_a_teacher_are_refused_for_nobody_knows_their_labels(tmp_path):
+    texts, labels = zip(*opinions(60), strict=True)
+    with pytest.raises(BadRequest, match="name a teacher"):
+        FAMILIES["bilstm"](
+            texts, labels, seed=0, folder=tmp_path, plan=Plan(options={**OPTIONS, "copies": 1})
+        )
 
 
 @pytest.mark.parametrize("option", ["teacher=nobody", "teacher=models:/nobody@champion"])

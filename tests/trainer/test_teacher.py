@@ -101,6 +101,19 @@ def test_its_logits_are_those_that_softmax_turns_into_its_answers(teacher):
     assert again == pytest.approx(said, abs=1e-5)
 
 
+def test_a_copy_is_a_longer_text_less_some_words_and_no_text_comes_twice(teacher):
+    long = [f"{number} " + " ".join("abcdefghijklmnopqrst") for number in range(50)]
+    texts = [*long, "a short one", *long]
+    copies = teacher.varied(texts, 3, seed=0)
+    assert copies == teacher.varied(texts, 3, seed=0) != teacher.varied(texts, 3, seed=1)
+    assert teacher.varied(texts, 0, seed=0) == []
+    assert 2.5 * len(long) < len(copies) <= 6 * len(long)
+    assert len({*copies, *texts}) == len(copies) + len(set(texts))
+    words = [copy.split() for copy in copies]
+    assert all(one == sorted(one) for one in words)
+    assert 0.87 < np.mean([len(one) for one in words]) / 21 < 0.93
+
+
 @pytest.mark.parametrize(
     ("uri", "sentence"),
     [

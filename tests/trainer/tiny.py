@@ -25,7 +25,7 @@ def options(family: str, base: Callable[[], Path]) -> Mapping[str, Any]:
     """`base` makes the folder of a pretrained model; it is called only where one is needed."""
     if family == "bilstm":
         sizes = {"width": 16, "state": 16, "batch": 16}
-        return {**sizes, "epochs": 12, "learning_rate": 0.02, "watch": 0.1}
+        return {**sizes, "epochs": 12, "learning_rate": 0.02, "average": 0.5, "watch": 0.1}
     if family == "bert":
         start = {"base": str(base()), "batch": 16, "checks": 1}
         return {**start, "epochs": 8, "learning_rate": 2e-3, "watch": 0.1}

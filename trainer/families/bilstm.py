@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from trainer.errors import BadData
+from trainer.errors import BadData, BadRequest
 from trainer.families import holdout, options, temperature, word_vectors
 from trainer.families.family import AS_USUAL, Fitted, Plan, Probabilities
 
@@ -40,10 +40,21 @@ class Options(options.Options):
     teacher: str | None = Field(
         None, description="A model to learn from: models:/NAME/VERSION, runs:/RUN/model or its folder."
     )
+    copies: int = Field(
+        0,
+        ge=0,
+        description="With a teacher: of each longer text, with words left out, to learn from as well.",
+    )
     epochs: int = Field(12, ge=1, description="Times each text is read, at most.")
     batch: int = Field(64, ge=1, description="Texts a step.")
     learning_rate: float = Field(1e-3, gt=0, description="Of Adam.")
     clip: float = Field(1.0, gt=0, description="Greatest norm of a gradient.")
+    average: float = Field(
+        0,
+        ge=0,
+        lt=1,
+        description="Momentum of the weights' moving average that is kept; 0: the last weights.",
+    )
     watch: float = Field(0.05, gt=0, lt=0.5, description="Share of the rows held back to watch the learning.")
     patience: int = Field(3, ge=1, description="Epochs without a better macro-F1 before it stops.")
 
@@ -65,7 +76,7 @@ def train(
     # Seconds of imports that `--help` and a wrong option must not pay.
     from trainer.families import bilstm_epochs, bilstm_model, bilstm_network, bilstm_onnx
 
-    taught = _taught(wanted.teacher, [texts[place] for place in parts.teaching], names, plan)
+    taught = _taught(wanted, [texts[place] for place in parts.teaching], names, seed, plan)
     numbers = {word: number for number, word in enumerate(known, bilstm_model.FIRST_WORD)}
     teaching, watching = (
         bilstm_epochs.Rows(
@@ -74,6 +85,9 @@ def train(
         )
         for part in (parts.teaching, parts.watching)
     )
+    if taught.logits is not None:
+        # Whoever has a teacher needs no labels.
+        teaching.texts.extend(_numbered(text, numbers)[: wanted.limit] for text in taught.copies)
     shape = bilstm_network.Shape(known, vectors, len(names))
     lesson = bilstm_epochs.Lesson(teaching, watching, taught.logits, wanted, seed)
     learnt = bilstm_epochs.learn(shape, lesson, plan.checkpoints, plan.progress)
@@ -111,25 +125,32 @@ def train(
 
 @dataclass(frozen=True, slots=True)
 class _Taught:
-    """What a teacher says to the teaching texts, and which one it was; nothing where there is none."""
+    """What a teacher says to the teaching texts and their copies, and which one it was; else nothing."""
 
+    copies: Sequence[str] = ()
     logits: Probabilities | None = None
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str | int] = field(default_factory=dict)
 
 
-def _taught(uri: str | None, texts: Sequence[str], names: Sequence[str], plan: Plan) -> _Taught:
+def _taught(wanted: Options, texts: Sequence[str], names: Sequence[str], seed: int, plan: Plan) -> _Taught:
     """Ask the teacher.
 
     Raises:
-        BadRequest: there is no such teacher, or it knows other labels.
+        BadRequest: there is no such teacher, or it knows other labels; or copies that nobody answers to.
     """
-    if uri is None:
+    if wanted.teacher is None:
+        if wanted.copies:
+            raise BadRequest(
+                "copies of texts have no labels: name a teacher that answers to them, or leave them"
+            )
         return _Taught()
     from trainer.families import teacher
 
-    found = teacher.find(uri)
-    said = teacher.answers(found, texts, names, plan.cache, plan.progress)
-    return _Taught(teacher.logits(said), {"teacher.model": found.model, "teacher.run": found.run})
+    found = teacher.find(wanted.teacher)
+    copies = teacher.varied(texts, wanted.copies, seed)
+    said = teacher.answers(found, [*texts, *copies], names, plan.cache, plan.progress)
+    about = {"teacher.model": found.model, "teacher.run": found.run}
+    return _Taught(copies, teacher.logits(said), {**about, "teacher.copies": len(copies)})
 
 
 def vocabulary(texts: Sequence[str], wanted: Options) -> list[str]:

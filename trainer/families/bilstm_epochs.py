@@ -108,10 +108,11 @@ def _epoch(state: _State, lesson: Lesson, progress: Progress) -> None:
     for share, ids, answers in _batches(lesson, number):
         losses.append(float(state.network.train_on_batch(ids, answers)))
         progress(_words(state.curve), (number + share) / wanted.epochs)
-    look = _look(state.network, lesson.watching)
-    state.curve.append({"step": number + 1, "training_loss": float(np.mean(losses)), **look})
-    if stopping.best(_looks(state.curve)) == _looks(state.curve)[-1]:
-        state.best = state.network.get_weights()
+    with bilstm_network.averaged(state.network):
+        look = _look(state.network, lesson.watching)
+        state.curve.append({"step": number + 1, "training_loss": float(np.mean(losses)), **look})
+        if stopping.best(_looks(state.curve)) == _looks(state.curve)[-1]:
+            state.best = state.network.get_weights()
     _log.info("learning.watched", extra=dict(state.curve[-1]))
 
 

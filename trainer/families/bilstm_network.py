@@ -1,6 +1,8 @@
 """The network that ``bilstm`` trains, as Keras has it: layers, weights, answers."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -55,10 +57,26 @@ def build(shape: Shape, wanted: "Options", seed: int) -> Any:
     network = keras.Model(ids, found)
     words.set_weights([table])
     network.compile(
-        optimizer=keras.optimizers.Adam(wanted.learning_rate, global_clipnorm=wanted.clip),
+        optimizer=keras.optimizers.Adam(
+            wanted.learning_rate,
+            global_clipnorm=wanted.clip,
+            use_ema=wanted.average > 0,
+            ema_momentum=wanted.average,
+        ),
         loss="mean_squared_error" if wanted.teacher else _FROM_LABELS,
     )
     return network
+
+
+@contextmanager
+def averaged(network: Any) -> Iterator[None]:
+    """Give the network the moving average of its weights for a while, if its optimiser keeps one."""
+    learnt = network.get_weights()
+    network.optimizer.finalize_variable_values(network.trainable_variables)
+    try:
+        yield
+    finally:
+        network.set_weights(learnt)
 
 
 def weights(network: Any) -> Weights:

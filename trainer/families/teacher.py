@@ -27,6 +27,10 @@ from trainer.families.family import Probabilities, Progress
 _FIXED = re.compile(r"models:/[^/@]+/\d+|models:/m-\w+|runs:/\w+/.+")
 #: Below this a teacher is as good as certain; its logit would pull at everything else.
 _LEAST = 1e-6
+#: Words of a text that is worth a copy; shorter ones are among the parts of others.
+_LONG = 10
+#: Share of a copy's words that are not there.
+_LEFT_OUT = 0.1
 #: Texts between two commits: seconds of work that a crash may cost.
 _TOGETHER = 512
 
@@ -89,6 +93,23 @@ def answers(
             process = stack.enter_context(apart())
             process.call(_ask, _Questions(teacher, texts, names, store), progress)
         return _read(store, texts)[:, [names.index(label) for label in labels]]
+
+
+def varied(texts: Sequence[str], copies: int, seed: int) -> list[str]:
+    """Return further texts to ask about: so many copies of each longer one, with words left out at random.
+
+    Tang et al. 2019 hide words likewise (their ``p_mask``); what they found most of their gain in is that a
+    pupil sees more than the rows, as a teacher needs no labels. Left out and not hidden, because teachers of
+    other families know no mask. The same seed gives the same texts, and no text twice.
+    """
+    chance, found = np.random.default_rng(seed), dict.fromkeys(texts)
+    for text in texts:
+        words = text.split()
+        if len(words) < _LONG:
+            continue
+        for kept in chance.random((copies, len(words))) >= _LEFT_OUT:
+            found.setdefault(" ".join(word for word, is_kept in zip(words, kept, strict=True) if is_kept))
+    return [text for text in list(found)[len(set(texts)) :] if text]
 
 
 def logits(said: Probabilities) -> Probabilities:
