@@ -8,6 +8,9 @@ const DASHES = [[], [8, 4], [2, 4]];
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
+/** Return the places of values without a neighbour: no line leads to them. */
+const alone = (values) => [...values.keys()].filter((place) => values[place] != null && values[place - 1] == null && values[place + 1] == null);
+
 /**
  * A chart in a place of the page.
  *
@@ -81,7 +84,7 @@ export class Chart {
       ],
       series: [{}, ...this.series.map((one, index) => ({
         label: one.name, stroke: color(one.color), width: 2, dash: DASHES[index], spanGaps: false,
-        points: { show: Boolean(one.points), size: 7, fill: color("card") },
+        points: { show: true, size: 7, fill: color("card"), filter: one.points ? undefined : (plot, number) => alone(plot.data[number]) },
         ...(one.bars ? { paths: window.uPlot.paths.bars({ size: [0.7, 60] }), fill: color(one.color), width: 0 } : {}),
       }))],
     };

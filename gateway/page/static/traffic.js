@@ -5,6 +5,8 @@ import { by, h, show } from "./dom.js";
 import { at, count, duration, figure, share, zone } from "./words.js";
 
 const MINUTES = 120;
+/** So many are shown at least: a service that has just begun has a past of nothing, and not of one moment. */
+const LEAST = 10;
 const DAYS = 7;
 const NOTHING = "Nothing yet: send a text above, or wait for the first requests.";
 
@@ -85,12 +87,12 @@ export function tiles(model, present) {
     h("div", { class: `tile ${look ?? ""}` }, h("dt", {}, name), h("dd", {}, h("b", {}, value), " ", h("span", {}, unit)))));
 }
 
-/** Put back the minutes in which nothing ended, from the first one known. */
+/** Put back the minutes in which nothing ended, from the first one known or some before now. */
 function filled(minutes, now) {
   if (!minutes.length) return [];
   const known = new Map(minutes.map((minute) => [minute.at, minute]));
   const last = Math.floor(now / 60) * 60;
-  const first = Math.max(minutes[0].at, last - (MINUTES - 1) * 60);
+  const first = Math.max(Math.min(minutes[0].at, last - (LEAST - 1) * 60), last - (MINUTES - 1) * 60);
   const found = [];
   for (let at = first; at <= last; at += 60)
     found.push(known.get(at) ?? { at, succeeded: 0, failed: 0, canceled: 0, negative: 0, p50_s: null, p95_s: null, p99_s: null });
