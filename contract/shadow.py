@@ -5,7 +5,6 @@ One hash for each pair of versions at ``keys.shadow``. Workers only ever add (``
 no id of a prediction, nothing of a single answer.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,8 +12,6 @@ from typing import Self
 
 #: How long the sums can be read after the last of them.
 KEPT = timedelta(days=7)
-#: Times are counted in buckets, each so many times the one below: a quantile is off by 5 % at most.
-GROWTH = 1.1
 
 #: Texts that the champion answered while the challenger was ready, compared or not.
 SEEN = "seen"
@@ -37,7 +34,10 @@ BROKEN = "broken:"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shadow:
-    """The sums. Times are those of one text by number of bucket; the champion's is its part of its batch."""
+    """The sums. Times are of one text, by bucket of ``contract.latencies``.
+
+    The champion's is a text's part of its batch.
+    """
 
     seen: int = 0
     worker_s: float = 0.0
@@ -69,21 +69,6 @@ class Shadow:
             challenger_times={int(place): n for place, n in _counts(fields, CHALLENGER_TIME).items()},
             broken=_counts(fields, BROKEN),
         )
-
-
-def bucket(seconds: float) -> int:
-    """Return the number of the bucket that a time falls into; below a microsecond all times are one."""
-    return math.ceil(math.log(max(seconds, 1e-6)) / math.log(GROWTH))
-
-
-def quantile(times: Mapping[int, int], share: float) -> float:
-    """Return the time in seconds that a share of all stays within; 0 where there are none."""
-    passed, wanted = 0, share * sum(times.values())
-    for place in sorted(times):
-        passed += times[place]
-        if passed >= wanted:
-            return float(GROWTH ** (place - 0.5))
-    return 0.0
 
 
 def _counts(fields: Mapping[str, str], prefix: str) -> dict[str, int]:

@@ -8,7 +8,7 @@ import logging
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -85,20 +85,16 @@ class Reports:
             (DRIFT, learned.drift, self.drift),
         )
         try:
-            serving = self._serving(since_ms)
-            for kind, judge, rule in judged:
-                for of, body in self.archive.newest(kind, since_ms):
+            found = [(judge, rule, dict(self.archive.newest(kind, since_ms))) for kind, judge, rule in judged]
+            serving = self._serving({of for _, _, bodies in found for of in bodies})
+            for judge, rule, bodies in found:
+                for of, body in bodies.items():
                     if of in serving:
                         yield judge(rule, of.model, body)
         except HistoryUnavailable as error:
             log.debug("reports.unread", extra={"reason": str(error)})
 
-    def _serving(self, since_ms: int) -> set[Version]:
-        """Return of each model the version that answered last, of those that were reported on at all."""
-        reported = {
-            of for kind in (QUALITY, ESTIMATE, DRIFT) for of, _ in self.archive.newest(kind, since_ms)
-        }
-        last: dict[str, Version] = {}
-        for of in sorted(reported, key=self.archive.last_answer_ms):
-            last[of.model] = of
+    def _serving(self, reported: Iterable[Version]) -> set[Version]:
+        """Return of each model the version that answered last."""
+        last = {of.model: of for of in sorted(reported, key=self.archive.last_answer_ms)}
         return set(last.values())

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from contract import overview as told
+from contract.latencies import quantile
+from monitoring.history.asking import Report
 from monitoring.history.counting import Counts, Place
-from monitoring.history.figures import Report
-from monitoring.history.latencies import quantile
 from monitoring.recent import Standings
 from monitoring.rule import ALL, By
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -27,6 +27,8 @@ TRAIN = "trainer.jobs.train"
 CONCLUDE = "trainer.jobs.conclude"
 
 _log = logging.getLogger(__name__)
+
+Shape = TypeVar("Shape", bound=BaseModel)
 
 
 class Arguments(BaseModel):
@@ -139,10 +141,7 @@ def roll_back(arguments: Mapping[str, Any]) -> dict[str, Any]:
         BadRequest: the arguments are not those of ``Return``, or there is no previous version.
         TrainerError: MLflow does not answer.
     """
-    try:
-        wanted = Return.model_validate(arguments)
-    except ValidationError as error:
-        raise BadRequest("a rollback takes model, version, why and perhaps by") from error
+    wanted = _read(Return, arguments, "a rollback takes model, version, why and perhaps by")
     environment.prepare(Settings().mlflow_tracking_uri)
     from trainer.registry import Registry
 
@@ -171,10 +170,7 @@ def conclude(arguments: Mapping[str, Any]) -> dict[str, Any]:
         BadRequest: the arguments are not those of ``Shadowed``.
         TrainerError: MLflow or Redis does not answer.
     """
-    try:
-        wanted = Shadowed.model_validate(arguments)
-    except ValidationError as error:
-        raise BadRequest("a look at a shadow takes model, version, champion and until") from error
+    wanted = _read(Shadowed, arguments, "a look at a shadow takes model, version, champion and until")
     settings = Settings()
     environment.prepare(settings.mlflow_tracking_uri)
     from trainer.promoting import conclude as look
@@ -216,10 +212,7 @@ def promote(arguments: Mapping[str, Any]) -> dict[str, Any]:
         BadRequest: the arguments are not those of ``Promotion``.
         TrainerError: MLflow does not answer.
     """
-    try:
-        wanted = Promotion.model_validate(arguments)
-    except ValidationError as error:
-        raise BadRequest("a promotion takes model, version and by") from error
+    wanted = _read(Promotion, arguments, "a promotion takes model, version, by and perhaps without_shadow")
     settings = Settings()
     environment.prepare(settings.mlflow_tracking_uri)
     from trainer import promoting
@@ -237,3 +230,15 @@ def promote(arguments: Mapping[str, Any]) -> dict[str, Any]:
     except (BadRequest, PromotionRefused) as error:
         return {"model": wanted.model, "refused": str(error)}
     return {"model": wanted.model, "left": before, "entered": wanted.version}
+
+
+def _read(shape: type[Shape], arguments: Mapping[str, Any], takes: str) -> Shape:
+    """Return the arguments in their shape.
+
+    Raises:
+        BadRequest: they are of another; ``takes`` says what theirs is.
+    """
+    try:
+        return shape.model_validate(arguments)
+    except ValidationError as error:
+        raise BadRequest(takes) from error

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from contract.shadow import Shadow, quantile
+from contract.latencies import quantile
+from contract.shadow import Shadow
 
 
 class Stage(StrEnum):
@@ -65,7 +66,7 @@ def judge(shadow: Shadow | None, bounds: Bounds) -> Judgement:
 
 def described(shadow: Shadow) -> str:
     """Return the figures that decide, as words."""
-    p95_ms = 1000 * quantile(shadow.challenger_times, 0.95)
+    p95_ms = 1000 * _p95_s(shadow)
     return (
         f"the champion's label for {shadow.agreed} of {shadow.compared} texts, "
         f"a 95th percentile of {p95_ms:.3g} ms, {load(shadow):.2%} of a worker's time"
@@ -114,7 +115,7 @@ def _exceeded(shadow: Shadow, bounds: Bounds) -> list[str]:
         for label, shift in shifts(shadow).items()
         if abs(shift) > bounds.shift
     ]
-    p95_s = quantile(shadow.challenger_times, 0.95)
+    p95_s = _p95_s(shadow)
     if p95_s > bounds.p95_s:
         reasons.append(f"95th percentile of one text {p95_s:.3g} s is above the budget of {bounds.p95_s:g} s")
     if load(shadow) > bounds.load:
@@ -122,3 +123,7 @@ def _exceeded(shadow: Shadow, bounds: Bounds) -> list[str]:
             f"the traffic would take {load(shadow):.0%} of a worker's time, allowed is {bounds.load:.0%}"
         )
     return reasons
+
+
+def _p95_s(shadow: Shadow) -> float:
+    return quantile(shadow.challenger_times, 0.95) or 0.0

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, RowMapping, Select, case, func, select
+from sqlalchemy import Engine, RowMapping, Select, and_, case, func, select
 
 from contract.jobs import Judged
 from contract.states import Status
-from monitoring.history.database import insert, transaction
+from monitoring.history.database import insert, select_rows, transaction
 from monitoring.history.tables import feedback, predictions, references, reports
 
 
@@ -19,6 +19,15 @@ class Version:
 
     model: str
     version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an analysis found of a version at one time."""
+
+    of: Version
+    at_ms: int
+    body: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,22 +159,29 @@ class Archive:
             connection.execute(insert(connection, reports).on_conflict_do_nothing(), row)
 
     def newest(self, kind: str, since_ms: int) -> Iterator[tuple[Version, dict[str, Any]]]:
-        """Yield each version's newest report of a kind."""
-        asked = (
-            select(reports)
+        """Yield each version's newest report of a kind, the newest of all first."""
+        for report in reversed(self.reported(kind, since_ms)):
+            yield report.of, report.body
+
+    def reported(self, kind: str, since_ms: int, *within: Any) -> list[Report]:
+        """Return each version's last report of a kind, or its last in each group, oldest first."""
+        last = (
+            select(reports.c.model, reports.c.version, func.max(reports.c.at_ms).label("at_ms"))
             .where(reports.c.kind == kind, reports.c.at_ms >= since_ms)
-            .order_by(reports.c.at_ms.desc())
+            .group_by(reports.c.model, reports.c.version, *within)
+            .subquery()
         )
-        seen: set[Version] = set()
-        for row in self._rows(asked):
-            of = Version(row["model"], row["version"])
-            if of not in seen:
-                seen.add(of)
-                yield of, json.loads(row["body"])
+        same = [reports.c[name] == last.c[name] for name in ("model", "version", "at_ms")]
+        asked = (
+            select(reports).join(last, and_(*same)).where(reports.c.kind == kind).order_by(reports.c.at_ms)
+        )
+        return [
+            Report(Version(row["model"], row["version"]), row["at_ms"], json.loads(row["body"]))
+            for row in self._rows(asked)
+        ]
 
     def _rows(self, asked: "Select[Any]") -> "list[RowMapping]":
-        with transaction(self._engine) as connection:
-            return list(connection.execute(asked).mappings())
+        return select_rows(self._engine, asked)
 
 
 def _with_scores(row: "RowMapping") -> Mapping[str, Any]:

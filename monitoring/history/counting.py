@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Self
 
+from contract import latencies
 from contract.labels import NEGATIVE
 from contract.states import Status
-from monitoring.history.latencies import bucket
 
 MINUTE_MS = 60_000
+#: Shorter latencies count as this long: nobody waits for less, and a clock may have jumped back.
+SHORTEST_S = 1e-3
 #: How long counts are kept: this month beside the same one a year ago. A model that is
 #: busy in every minute takes 250 MB (455 bytes a minute, at 300 predictions a second).
 COUNTS_RETENTION = timedelta(days=400)
@@ -87,6 +89,11 @@ class Counts:
             Counter(json.loads(row["labels"])),
             Counter(latencies),
         )
+
+
+def bucket(seconds: float) -> int:
+    """Return the number of a latency's bucket, as ``contract.latencies`` has them."""
+    return latencies.bucket(max(seconds, SHORTEST_S))
 
 
 def counted(rows: Iterable[Mapping[str, Any]]) -> dict[Place, Counts]:

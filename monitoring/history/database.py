@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy import Connection, Engine, RowMapping, Select, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
@@ -104,6 +104,16 @@ def transaction(engine: Engine) -> Iterator[Connection]:
         # The driver's own sentence: SQLAlchemy's would go on with the statement and its values.
         cause = error.orig if isinstance(error, DBAPIError) else error
         raise HistoryUnavailable(str(cause).partition("\n")[0]) from error
+
+
+def select_rows(engine: Engine, asked: "Select[Any]") -> "list[RowMapping]":
+    """Return what a question finds.
+
+    Raises:
+        HistoryUnavailable: as ``transaction``.
+    """
+    with transaction(engine) as connection:
+        return list(connection.execute(asked).mappings())
 
 
 def upgrade(engine: Engine) -> Revisions:

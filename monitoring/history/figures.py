@@ -6,27 +6,16 @@ predictions: it costs the same after a thousand of them and after a million.
 
 import json
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, RowMapping, Select, and_, func, select
+from sqlalchemy import Engine, RowMapping, Select, func, select
 
-from monitoring.history.asking import Version
+from monitoring.history.asking import Archive, Report
 from monitoring.history.counting import Counts, Place
-from monitoring.history.database import transaction
+from monitoring.history.database import select_rows
 from monitoring.history.tables import minutes, reports
 
 HOUR_MS = 3_600_000
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What an analysis found of a version at one time."""
-
-    of: Version
-    at_ms: int
-    body: Mapping[str, Any]
 
 
 class Figures:
@@ -34,6 +23,7 @@ class Figures:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._archive = Archive(engine)
 
     def minutes(self, since_ms: int) -> dict[Place, Counts]:
         """Return the minutes that began since then, in order."""
@@ -62,29 +52,11 @@ class Figures:
 
     def newest(self, kind: str, since_ms: int) -> list[Report]:
         """Return each version's newest report of a kind since then."""
-        return self._last(kind, since_ms, reports.c.model, reports.c.version)
+        return self._archive.reported(kind, since_ms)
 
     def course(self, kind: str, since_ms: int) -> list[Report]:
         """Return each version's last report of a kind in each hour since then, oldest first."""
-        hour = reports.c.at_ms - reports.c.at_ms % HOUR_MS
-        return self._last(kind, since_ms, reports.c.model, reports.c.version, hour)
-
-    def _last(self, kind: str, since_ms: int, *groups: Any) -> list[Report]:
-        last = (
-            select(reports.c.model, reports.c.version, func.max(reports.c.at_ms).label("at_ms"))
-            .where(reports.c.kind == kind, reports.c.at_ms >= since_ms)
-            .group_by(*groups)
-            .subquery()
-        )
-        same = [reports.c[name] == last.c[name] for name in ("model", "version", "at_ms")]
-        asked = (
-            select(reports).join(last, and_(*same)).where(reports.c.kind == kind).order_by(reports.c.at_ms)
-        )
-        return [
-            Report(Version(row["model"], row["version"]), row["at_ms"], json.loads(row["body"]))
-            for row in self._rows(asked)
-        ]
+        return self._archive.reported(kind, since_ms, reports.c.at_ms - reports.c.at_ms % HOUR_MS)
 
     def _rows(self, asked: "Select[Any]") -> "list[RowMapping]":
-        with transaction(self._engine) as connection:
-            return list(connection.execute(asked).mappings())
+        return select_rows(self._engine, asked)

@@ -43,7 +43,7 @@ minutes = Table(
     Column("failed", Integer, nullable=False),
     Column("canceled", Integer, nullable=False),
     Column("labels", Text, nullable=False),  # JSON object, label to count
-    Column("latencies", Text, nullable=False),  # JSON object, see monitoring.history.latencies
+    Column("latencies", Text, nullable=False),  # JSON object, see contract.latencies
 )
 
 feedback = Table(

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from contract.shadow import Shadow, bucket
+from contract.latencies import bucket
+from contract.shadow import Shadow
 from trainer.shadow_gate import Bounds, Stage, judge, load
 
 GOOD = Shadow(

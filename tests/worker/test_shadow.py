@@ -13,7 +13,8 @@ from redis import Redis
 
 from contract import keys
 from contract.labels import answer
-from contract.shadow import Shadow, bucket, quantile
+from contract.latencies import bucket, quantile
+from contract.shadow import Shadow
 from tests.worker.conftest import submit_to
 from tests.worker.registering import CODE, Mlflow, canaries
 from tests.working import Rule, wait_for, working

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from contract import shadow
-from contract.shadow import Shadow, bucket, quantile
+from contract.latencies import bucket, quantile
+from contract.shadow import Shadow
 from worker.shadow.sampling import Sample
 
 
@@ -58,10 +59,10 @@ class Tally:
         labels = {"champion": dict(told.champion_labels), "challenger": dict(told.challenger_labels)}
         figures = {
             "apart": told.apart / max(told.compared, 1),
-            "champion_p50_s": quantile(told.champion_times, 0.5),
-            "champion_p95_s": quantile(told.champion_times, 0.95),
-            "challenger_p50_s": quantile(told.challenger_times, 0.5),
-            "challenger_p95_s": quantile(told.challenger_times, 0.95),
+            "champion_p50_s": quantile(told.champion_times, 0.5) or 0.0,
+            "champion_p95_s": quantile(told.champion_times, 0.95) or 0.0,
+            "challenger_p50_s": quantile(told.challenger_times, 0.5) or 0.0,
+            "challenger_p95_s": quantile(told.challenger_times, 0.95) or 0.0,
         }
         return {
             "compared": str(told.compared),

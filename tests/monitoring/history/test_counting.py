@@ -10,13 +10,13 @@ from alembic.config import Config
 from sqlalchemy import Engine, select, text
 
 from contract import keys
+from contract.latencies import RELATIVE_ERROR, quantile
 from monitoring import events
 from monitoring.history import tables
-from monitoring.history.counting import MINUTE_MS, Counts, Place, counted
+from monitoring.history.counting import MINUTE_MS, Counts, Place, bucket, counted
 from monitoring.history.figures import HOUR_MS, Figures
 from monitoring.history.following import Follower
 from monitoring.history.keeping import Erased, History
-from monitoring.history.latencies import RELATIVE_ERROR, bucket, quantile
 from tests.monitoring.stream import minutes_ago, predict
 
 DAY_MS = 86_400_000
