@@ -44,7 +44,7 @@ export async function post(path, body, headers = {}) {
 }
 
 /** Give the events of a stream as `{event, data}` until it ends; throws a Problem when it is lost. */
-export async function* events(path, signal) {
+export async function* events(path) {
   const silence = new AbortController();
   let timer;
   const wait = () => {
@@ -53,7 +53,7 @@ export async function* events(path, signal) {
   };
   wait();
   try {
-    const answer = await answered(path, { signal: AbortSignal.any([signal, silence.signal]) });
+    const answer = await answered(path, { signal: silence.signal });
     let text = "";
     for await (const part of chunks(answer.body.pipeThrough(new TextDecoderStream()))) {
       wait();
@@ -65,7 +65,7 @@ export async function* events(path, signal) {
       }
     }
   } catch (error) {
-    if (error instanceof Problem || signal.aborted) throw error;
+    if (error instanceof Problem) throw error;
     throw new Problem(0, "The connection was lost.");
   } finally {
     clearTimeout(timer);

@@ -41,9 +41,9 @@ function heard({ event, data }) {
   state(isPast ? "past" : "live", isPast ? "Live, but monitoring is away" : "Live");
   notice(isPast ? (data.monitoring.at ? "Monitoring is away: charts, quality and drift are as it told them last." : "Monitoring has told nothing yet: charts come with it ('python -m monitoring').") : "");
   show();
-  const workers = JSON.stringify(data.models);
-  if (held !== workers.replace(/"(waiting|oldest_s)":[^,}]*/g, "")) {
-    held = workers.replace(/"(waiting|oldest_s)":[^,}]*/g, "");
+  const workers = JSON.stringify(data.models.map((one) => [one.name, one.workers]));
+  if (held !== workers) {
+    held = workers;
     versions.versions(model(), mayMove);
   }
   if (isFirst) service.endpoints();
@@ -93,7 +93,7 @@ async function ask() {
 async function run() {
   state("connecting", "Connecting");
   by("figures").hidden = false;
-  const refusal = await follow(heard, (error) => error);
+  const refusal = await follow(heard);
   if (refusal.status === 403) await limited();
   else askForKey(key.get() ? refusal.message : "");
 }

@@ -29,20 +29,20 @@ async function pause(seconds, words) {
 /**
  * Follow the service for as long as the page is open.
  *
- * `heard` is called with each event. `refused` is called where a key is needed or is not good for this; following
- * ends then, and begins anew with another call.
+ * `heard` is called with each event. Where a key is needed, or is not good for this, following ends and the
+ * refusal is returned; it begins anew with another call.
  */
-export async function follow(heard, refused) {
+export async function follow(heard) {
   for (let tries = 0; ; tries++) {
     let words = "The service has ended the connection.";
     try {
-      for await (const event of events("v1/overview/stream", new AbortController().signal)) {
+      for await (const event of events("v1/overview/stream")) {
         tries = 0;
         heard(event);
       }
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      if (error.status === 401 || error.status === 403) return refused(error);
+      if (error.status === 401 || error.status === 403) return error;
       words = error.message;
     }
     await pause(Math.min(LONGEST_S, 2 ** tries) * (0.75 + Math.random() / 2), words);
