@@ -130,3 +130,21 @@ def test_a_file_that_holds_no_vectors_is_told_by_line(tmp_path, content, sentenc
         path.write_text(content, "utf-8")
     with pytest.raises(BadRequest, match=sentence):
         word_vectors.read(path, ["good", "bad"])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("It isn't, is n't ISN’T.", ["it", "is", "nt", "is", "nt", "is", "nt"]),
+        ("James's dogs' toys: we've \"can't\"", ["james", "s", "dogs", "toys", "we", "ve", "ca", "nt"]),
+        ("'quoted' rock'n'roll qu'il n'est", ["quoted", "rocknroll", "quil", "nest"]),
+        ("...  !!", []),
+    ],
+)
+def test_contractions_are_cut_so_that_there_is_one_not(mlflow_imported, text, words):
+    from trainer.families.bilstm_model import plain_words
+
+    found = list(plain_words(text))
+    assert [plain for plain, _, _ in found] == words
+    for plain, start, end in found:
+        assert "".join(filter(str.isalpha, text[start:end])).lower() == plain

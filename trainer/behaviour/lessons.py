@@ -22,6 +22,8 @@ _BAD = (
     "bad", "terrible", "awful", "boring", "horrible", "dreadful", "poor", "disappointing", "slow", "rude",
     "useless", "dirty", "annoying", "noisy", "dull", "ugly", "weak", "broken", "painful", "sad",
 )  # fmt: skip
+_LIKED = ("adore", "appreciate", "admire", "recommend", "cherish", "treasure", "praise", "value")
+_HATED = ("despise", "detest", "loathe", "resent", "dread", "avoid", "mistrust", "scorn")
 _THINGS = (
     "book", "room", "train", "dinner", "show", "laptop", "song", "game", "staff", "tour", "shop", "coffee",
     "course", "update", "camera", "sofa", "garden",
@@ -30,7 +32,7 @@ _THINGS = (
 #: How often each word is taught in each frame, of another thing each time: once hardly shows.
 TIMES = 3
 
-#: With a good word and with a bad one in its place, and the label of each.
+#: With a good adjective and with a bad one in its place, and the label of each.
 _FRAMES = (
     ("honestly, the {thing} wasn't {word}", NEGATIVE, POSITIVE),
     ("not {word} at all, this {thing}", NEGATIVE, POSITIVE),
@@ -43,13 +45,21 @@ _FRAMES = (
     ("a really {word} {thing}", POSITIVE, NEGATIVE),
     ("an extremely {word} {thing}, absolutely {word}", POSITIVE, NEGATIVE),
 )
+#: The same with verbs.
+_VERB_FRAMES = (
+    ("we all {word} that {thing}", POSITIVE, NEGATIVE),
+    ("my sister doesn't {word} that {thing}", NEGATIVE, POSITIVE),
+    ("no one here can {word} such a {thing}", NEGATIVE, POSITIVE),
+    ("back then they would {opposite} the {thing}, these days they {word} it", POSITIVE, NEGATIVE),
+)
 
 
 def lessons() -> Iterator[tuple[str, str]]:
     """Yield texts with their labels, half of them negative."""
     things = cycle(_THINGS)
-    pairs = list(zip(_GOOD, _BAD, strict=True)) * TIMES
-    for frame, label_of_good, label_of_bad in _FRAMES:
-        for good, bad in pairs:
-            yield frame.format(thing=next(things), word=good, opposite=bad), label_of_good
-            yield frame.format(thing=next(things), word=bad, opposite=good), label_of_bad
+    adjectives, verbs = (list(zip(*both, strict=True)) * TIMES for both in ((_GOOD, _BAD), (_LIKED, _HATED)))
+    for frames, pairs in ((_FRAMES, adjectives), (_VERB_FRAMES, verbs)):
+        for frame, label_of_good, label_of_bad in frames:
+            for good, bad in pairs:
+                yield frame.format(thing=next(things), word=good, opposite=bad), label_of_good
+                yield frame.format(thing=next(things), word=bad, opposite=good), label_of_bad

@@ -2,13 +2,15 @@
 
 It imports nothing of ours, and reads JSON and ONNX only. The graph takes word numbers and gives
 probabilities; cutting a text into words is written out here, as Keras' ``TextVectorization`` does it by
-default, so a serving host does with ONNX Runtime alone: 60 MB of memory instead of TensorFlow's 700.
+default but for contractions, so a serving host does with ONNX Runtime alone: 60 MB of memory instead of
+TensorFlow's 700.
 """
 
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase, punctuation
 from typing import Any, cast
@@ -30,7 +32,9 @@ TOGETHER = 64
 
 #: TensorFlow splits at the white space of ASCII, and lower-cases its letters only.
 _WORD = re.compile(r"[^ \t\n\v\f\r]+")
-_PLAIN = str.maketrans(ascii_uppercase, ascii_lowercase, punctuation)
+_PLAIN = str.maketrans(ascii_uppercase, ascii_lowercase, punctuation + "’")
+#: Where the Penn Treebank cuts a word: "isn't" is "is" and "n't", so whoever knows "not" knows all of them.
+_ENDING = re.compile(r"(?<=[^\W\d_])(?:n['’]t|['’](?:s|d|m|re|ve|ll))(?![^\W\d_])", re.IGNORECASE)
 
 
 class Answer(BaseModel):
@@ -66,8 +70,10 @@ class Word:
 def plain_words(text: str) -> Iterator[tuple[str, int, int]]:
     """Yield each word as the vocabulary has it, and where it stands; what is punctuation only is none."""
     for found in _WORD.finditer(text):
-        if plain := found[0].translate(_PLAIN):
-            yield plain, found.start(), found.end()
+        cuts = (ending.start() for ending in _ENDING.finditer(text, found.start(), found.end()))
+        for start, end in pairwise((found.start(), *cuts, found.end())):
+            if plain := text[start:end].translate(_PLAIN):
+                yield plain, start, end
 
 
 class BilstmModel(PythonModel):  # type: ignore[misc]  # MLflow carries no types
