@@ -43,7 +43,7 @@ def registered(trainer, data, home):
 
     mlflow.create_experiment("compared-tfidf", artifact_location=str(home / "artifacts"))
     mlflow.create_experiment("compared-comparison", artifact_location=str(home / "artifacts"))
-    result = trainer("train", "tfidf", "--data", data, "--model", "compared", "--no-promote")
+    result = trainer("train", "tfidf", "--data", data, "--model", "compared", "--no-promote", "--lessons")
     assert result.exit_code == 0, result.output
     (run,) = mlflow.search_runs(experiment_names=["compared-tfidf"], output_format="list")
     return run.info.run_id
@@ -55,7 +55,7 @@ def compared(trainer, registered, data, home):
     page = home / "page.html"
     result = trainer(
         "compare", data, "--family", "tfidf", "--version", "1", "--model", "compared",
-        "--seeds", "2", "--max-p99", "500ms", "--max-memory", "1GB", "--out", page,
+        "--seeds", "2", "--lessons", "--max-p99", "500ms", "--max-memory", "1GB", "--out", page,
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     return page.read_text("utf-8"), result.output
@@ -67,7 +67,7 @@ def test_the_page_shows_every_figure_and_asks_nobody_for_anything(compared):
         "macro-F1", "precision / recall of negative", "calibration error", "training time",
         "one text: p50 / p99", "32 texts: p50 / p99", "memory it adds", "size on disk", "cold start",
         "a million predictions", "explanation", "over 2 seeds", "not bad", "names", "negation",
-        "complex", "Learning curve",
+        "complex", "Learning curve", "1392 of them lessons",
     ):  # fmt: skip
         assert words in page, words
     assert page.count("<svg") == 5
@@ -94,7 +94,7 @@ def test_page_and_figures_are_an_mlflow_run(compared):
     assert (trained["name"], registered["name"]) == ("tfidf", "version 1 (tfidf)")
     assert trained["evaluation"]["macro_f1"] == registered["evaluation"]["macro_f1"]
     assert trained["macro_f1_by_seed"] == [trained["evaluation"]["macro_f1"]] * 2
-    assert [point["share"] for point in trained["learning"]] == [0.03, 0.1, 0.3, 1.0], "1 % is too few rows"
+    assert [point["share"] for point in trained["learning"]] == [0.01, 0.03, 0.1, 0.3, 1.0]
     for one in (trained, registered):
         serving = one["serving"]
         assert 0 < serving["single"]["p50_s"] <= serving["single"]["p99_s"]

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from contract.registry import DEFAULT_MODEL
 from trainer import manners
-from trainer.commands.options import DataFile, Labels, Model, Texts, pairs, registry_of, steps
+from trainer.commands.options import DataFile, Labels, Lessons, Model, Texts, pairs, registry_of, steps
 from trainer.errors import BadRequest
 from trainer.settings import Settings
 
@@ -60,6 +60,7 @@ def compare(
     model: Model = DEFAULT_MODEL,
     seeds: Annotated[int, typer.Option(help="Train each family with so many seeds.", min=1, max=20)] = 1,
     curve: Annotated[bool, typer.Option(help="Also train on 1, 3, 10 and 30 % of the rows.")] = True,  # noqa: FBT002
+    lessons: Lessons = False,  # noqa: FBT002
     optimise: Annotated[
         str, typer.Option(help="f1, accuracy, calibration, p99, throughput, memory or size.")
     ] = "f1",
@@ -86,7 +87,7 @@ def compare(
     request = Request(
         data=data, evaluation=evaluation, columns=Columns(text_column, label_column), model=model,
         families=tuple(family or ()), options=_by_family(options or []), versions=tuple(version or ()),
-        seeds=seeds, curve=curve,
+        seeds=seeds, curve=curve, lessons=lessons,
         goal=goal, price_per_hour=price_per_hour,
         checkpoints=settings.checkpoints,
     )  # fmt: skip

@@ -39,6 +39,7 @@ class Request:
     versions: tuple[str, ...] = ()
     seeds: int = 1
     curve: bool = True
+    lessons: bool = False
     goal: Goal = field(default_factory=Goal)
     price_per_hour: float = 0.05
     #: Where unfinished comparisons are kept.
@@ -61,7 +62,7 @@ def compare(request: Request, registry: Registry, step: Step) -> tuple[Compariso
     )
     check(entry)
     step("reading")
-    prepared = prepare(request.data, request.evaluation, request.columns)
+    prepared = prepare(request.data, request.evaluation, request.columns, lessons=request.lessons)
     for family, options in entry.options.items():
         # One that is trained here learns from the same rows, never from those to measure on.
         if options.get("teacher") and family not in teachers(entry):
@@ -108,7 +109,8 @@ def _facts(request: Request, prepared: Prepared) -> dict[str, str]:
     source = prepared.source
     facts = {
         "data": f"{source.file.name}, rows {source.rows_sha256}",
-        "rows": f"{len(prepared.training)} to train on, {len(prepared.evaluation)} to measure on; "
+        "rows": f"{len(prepared.training)} to train on ({prepared.lessons} of them lessons), "
+        f"{len(prepared.evaluation)} to measure on; "
         f"{source.cleaned.repeated} repeated, {source.cleaned.contradictory} contradictory and "
         f"{prepared.leaked} leaking ones left out",
         "options": "; ".join(
