@@ -3,6 +3,7 @@
 TrainerError
 ├── BadData               the file or its rows cannot be learnt from: mend the file
 ├── BadRequest            the request itself makes no sense: mend the arguments
+├── NoRoom                the folder of temporary files has no room: free some, or name another
 ├── RegistryUnavailable   MLflow does not answer: try again later
 ├── QueueUnavailable      Redis does not answer: try again later
 ├── ServiceUnavailable    a service to read from does not answer: try again later
@@ -34,6 +35,10 @@ class BadRequest(TrainerError):
     """The arguments make no sense together or name what does not exist."""
 
     exit_code = 2
+
+
+class NoRoom(TrainerError):
+    """The folder of temporary files cannot take what has to lie there."""
 
 
 class RegistryUnavailable(TrainerError):

@@ -1,6 +1,6 @@
 """How a registered version does on labelled rows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,7 +70,7 @@ def measure(registry: Registry, version: str, source: Source, *, worst: int = 0)
 
 
 def surest(
-    rows: tuple[Row, ...], labels: tuple[str, ...], probabilities: Probabilities, count: int
+    rows: Sequence[Row], labels: tuple[str, ...], probabilities: Probabilities, count: int
 ) -> tuple[Error, ...]:
     """Return the wrong answers that were given with most confidence, the surest first."""
     truth, answered = indices(labels, [row.label for row in rows]), probabilities.argmax(axis=1)

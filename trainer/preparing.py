@@ -1,5 +1,6 @@
 """From files to the rows to learn from and those to measure on, with a record of what was left out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from trainer.data.joining import FEEDBACK, Joined, join
 from trainer.data.language import language
 from trainer.data.rows import Row, digest
 from trainer.data.split import split
+from trainer.data.stored import Joint, Texts
 from trainer.errors import BadData, BadRequest
 
 
@@ -34,14 +36,16 @@ class Prepared:
     ``lessons`` counts the rows of ``behaviour.lessons`` to train on; they are part of ``training``.
     ``told`` is what people said of predictions, where it was asked for, and ``joined`` what is left of it:
     rows on either side, as their texts say.
-    ``leaked`` counts the rows taken out of training because the evaluation file holds their text, or nearly.
+    ``leaked`` counts the rows taken out of training because the evaluation file holds their text, or nearly;
+    ``spared`` those that could have been measured on beside more than enough.
     """
 
     source: Source
-    training: tuple[Row, ...]
+    training: Sequence[Row]
     evaluation: tuple[Row, ...]
     measured: Source | None = None
     leaked: int = 0
+    spared: int = 0
     lessons: int = 0
     told: File | None = None
     joined: Joined = field(default_factory=Joined)
@@ -49,7 +53,7 @@ class Prepared:
     @property
     def rows_sha256(self) -> str:
         """Digest of the rows of data file and feedback, whatever their order."""
-        return digest((*self.source.cleaned.rows, *self.joined.rows))
+        return digest(Joint(self.source.cleaned.rows, self.joined.rows))
 
     def feedback(self, gone: int) -> dict[str, int]:
         """Return how many rows of feedback are on either side, and how many were left out and why.
@@ -88,15 +92,19 @@ def prepare(
     """
     source = load(data, columns)
     measured = load(evaluation, columns) if evaluation else None
-    held_out = measured.cleaned.rows if measured else ()
-    joined = join((*source.cleaned.rows, *held_out), told.rows) if told else Joined()
+    files = [source] if measured is None else [source, measured]
+    known = Joint(*(file.cleaned.rows for file in files))
+    labels = {label for file in files for label in file.cleaned.labels}
+    joined = join(known, labels, told.rows) if told else Joined()
     if measured is None:
-        sides = split((*source.cleaned.rows, *joined.rows))
-        prepared = Prepared(source, sides.training, sides.evaluation, told=told, joined=joined)
+        sides = split(Joint(source.cleaned.rows, joined.rows))
+        prepared = Prepared(
+            source, sides.training, tuple(sides.evaluation), spared=sides.spared, told=told, joined=joined
+        )
     else:
         new = split(joined.rows)
-        asked = (*held_out, *new.evaluation)
-        training = without((*source.cleaned.rows, *new.training), asked)
+        asked = (*measured.cleaned.rows, *new.evaluation)
+        training = without(Joint(source.cleaned.rows, new.training), asked)
         leaked = len(source.cleaned.rows) + len(new.training) - len(training)
         prepared = Prepared(source, training, asked, measured, leaked, told=told, joined=joined)
     _refuse_uneven(prepared)
@@ -117,11 +125,11 @@ def load(path: Path, columns: Columns) -> Source:
 
 
 def _taught(prepared: Prepared) -> Prepared:
-    spoken = language([row.text for row in prepared.training])
+    spoken = language(Texts(prepared.training))
     if spoken != LANGUAGE or not set(LABELS) <= set(prepared.source.cleaned.labels):
         raise BadRequest("the lessons are in English, and teach negative and positive: these rows are others")
-    taught = without((Row(0, text, label) for text, label in written()), prepared.evaluation)
-    return replace(prepared, training=(*prepared.training, *taught), lessons=len(taught))
+    taught = without([Row(0, text, label) for text, label in written()], prepared.evaluation)
+    return replace(prepared, training=Joint(prepared.training, taught), lessons=len(taught))
 
 
 def _refuse_uneven(prepared: Prepared) -> None:

@@ -45,6 +45,8 @@ def print_rows(prepared: "Prepared", console: Console) -> None:
     console.print(f"{len(prepared.training)} rows to train on, {len(prepared.evaluation)} to evaluate on")
     for source in filter(None, (prepared.source, prepared.measured)):
         print_left_out(source, console)
+    if prepared.spared:
+        console.print(f"  {prepared.spared} rows are neither: there are enough to evaluate on")
     if prepared.leaked:
         console.print(f"  {prepared.leaked} rows taken out of training: the evaluation file has their texts")
 

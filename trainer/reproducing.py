@@ -12,6 +12,7 @@ import mlflow
 from trainer import provenance
 from trainer.canary import CANARIES
 from trainer.data.files import Columns
+from trainer.data.stored import Texts
 from trainer.errors import BadData, BadRequest, RegistryUnavailable
 from trainer.evaluation import evaluate
 from trainer.families import FAMILIES
@@ -53,8 +54,7 @@ def reproduce(
         raise BadData(f"{data.name} does not hold the rows that run {run} was trained on: its digest differs")
     step("training")
     with tempfile.TemporaryDirectory(prefix="barometer-") as folder:
-        rows = prepared.training
-        texts, labels = [row.text for row in rows], [row.label for row in rows]
+        texts, labels = Texts(prepared.training), [row.label for row in prepared.training]
         plan = Plan(options=before.options)
         fitted = FAMILIES[before.family](texts, labels, seed=before.seed, folder=Path(folder), plan=plan)
         step("comparing")

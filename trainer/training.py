@@ -15,6 +15,7 @@ from trainer.cost import Cost
 from trainer.data.files import Columns, File
 from trainer.data.profile import profile
 from trainer.data.rows import digest
+from trainer.data.stored import Texts
 from trainer.errors import BadRequest, TrainerError
 from trainer.evaluation import Evaluation, evaluate
 from trainer.families import FAMILIES, SHARED
@@ -188,8 +189,10 @@ def _name(request: Request, prepared: Prepared) -> str:
 
 
 def _fit(request: Request, prepared: Prepared, folder: Path, plan: Plan) -> Fitted:
-    texts, labels = [row.text for row in prepared.training], [row.label for row in prepared.training]
-    return FAMILIES[request.family](texts, labels, seed=request.seed, folder=folder, plan=plan)
+    labels = [row.label for row in prepared.training]
+    return FAMILIES[request.family](
+        Texts(prepared.training), labels, seed=request.seed, folder=folder, plan=plan
+    )
 
 
 def _register(
@@ -224,6 +227,7 @@ def _parameters(request: Request, prepared: Prepared) -> dict[str, object]:
         "rows.repeated": left_out.repeated,
         "rows.contradictory": left_out.contradictory,
         "rows.leaked": prepared.leaked,
+        "rows.spared": prepared.spared,
         **{f"feedback.{name}": count for name, count in prepared.feedback(request.gone).items()},
     }
 

@@ -130,3 +130,13 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(BadData, match="cannot be read: Is a directory"):
         read(tmp_path / "folder.csv", Columns())
+
+
+def test_rows_of_a_long_parquet_file_are_counted_through(tmp_path):
+    rows = [(f"text {number}", "ab"[number % 2]) for number in range(2_500)]
+    assert [row.number for row in read(write(tmp_path / "a.parquet", rows), Columns()).rows] == [
+        *range(1, 2_501)
+    ]
+    rows[1_700] = ("text", None)
+    with pytest.raises(BadData, match="row 1701: 'label' is null"):
+        read(write(tmp_path / "b.parquet", rows), Columns())

@@ -60,10 +60,22 @@ def test_no_row_changes_side_when_rows_are_added():
 def test_the_sides_hold_every_row_once_and_the_labels_alike():
     everything = rows(*opinions(4000))
     sides = split(everything)
-    assert sorted(sides.training + sides.evaluation, key=lambda row: row.number) == everything
+    assert sorted([*sides.training, *sides.evaluation], key=lambda row: row.number) == everything
     for label in ("negative", "positive"):
         share = sum(row.label == label for row in sides.evaluation) / 2000
         assert share == pytest.approx(EVALUATION_SHARE, abs=0.03)
+
+
+def test_of_very_many_rows_to_measure_on_the_same_few_are_asked_and_the_others_learnt_from_by_nobody():
+    everything = rows(*opinions(4000))
+    whole, capped = split(everything), split(everything, most=100)
+    assert list(capped.training) == list(whole.training)
+    assert len(capped.evaluation) == 100
+    assert capped.spared == len(whole.evaluation) - 100 > 500
+    assert {row.text for row in capped.evaluation} <= {row.text for row in whole.evaluation}
+    numbers = [row.number for row in capped.evaluation]
+    assert numbers == sorted(numbers)
+    assert list(split(everything[::-1], most=100).evaluation) == list(capped.evaluation)[::-1]
 
 
 def test_texts_that_read_the_same_share_one_side():
@@ -103,7 +115,7 @@ def test_lessons_are_learnt_from_and_never_measured_on(tmp_path):
     data = write_csv(tmp_path / "data.csv", opinions(300))
     plain, taught = (prepare(data, None, Columns(), lessons=wanted) for wanted in (False, True))
     assert taught.evaluation == plain.evaluation
-    assert taught.training[: len(plain.training)] == plain.training
+    assert taught.training[: len(plain.training)] == tuple(plain.training)
     assert len(taught.training) - len(plain.training) == taught.lessons > 1000
     assert plain.lessons == 0
 

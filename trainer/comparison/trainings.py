@@ -33,7 +33,7 @@ class Trainings:
         self._prepared, self._entry, self._step = prepared, entry, step
         self._kept, self._cache = kept, cache
         # Only of the whole, where no curve is wanted: its order costs a hash a row.
-        self._parts = parts(prepared.training) if entry.curve else {1.0: prepared.training}
+        self._parts = parts(prepared.training) if entry.curve else {1.0: tuple(prepared.training)}
         self._took: dict[str, list[estimating.Took]] = {family: [] for family in entry.families}
         self._found: dict[Training, Trained] = {}
 

@@ -1,10 +1,15 @@
 """Which rows can be learnt from. Pure: rows in, rows out, and a count of each kind that was left out."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
+from trainer.data.prints import grouped
 from trainer.data.rows import Row, skeleton
+from trainer.data.stored import Chosen
 from trainer.errors import BadData
 
 #: Fewer rows of a label than this teach nothing and measure nothing.
@@ -13,16 +18,12 @@ MIN_ROWS_PER_LABEL = 5
 
 @dataclass(frozen=True, slots=True)
 class Clean:
-    """Rows to learn from, and how many were left out and why."""
+    """Rows to learn from, their labels in alphabetical order, and how many were left out and why."""
 
-    rows: tuple[Row, ...]
+    rows: Sequence[Row]
+    labels: tuple[str, ...]
     repeated: int
     contradictory: int
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels, sorted."""
-        return tuple(sorted({row.label for row in self.rows}))
 
 
 def clean(rows: Sequence[Row]) -> Clean:
@@ -31,36 +32,40 @@ def clean(rows: Sequence[Row]) -> Clean:
     Raises:
         BadData: a row lacks text or label, or the rows left cannot teach two labels.
     """
-    _refuse_empty(rows)
-    labels_of: defaultdict[str, set[str]] = defaultdict(set)
-    for row in rows:
-        labels_of[row.text].add(row.label)
-    agreed = [row for row in rows if len(labels_of[row.text]) == 1]
-    first: dict[str, Row] = {}
-    for row in agreed:
-        first.setdefault(row.text, row)
-    kept = tuple(first.values())
-    _refuse_labels(Counter(row.label for row in kept))
-    return Clean(kept, repeated=len(agreed) - len(kept), contradictory=len(rows) - len(agreed))
-
-
-def without(rows: Iterable[Row], others: Iterable[Row]) -> tuple[Row, ...]:
-    """Return the rows whose text is none of the others', nor nearly."""
-    theirs = {skeleton(row.text) for row in others}
-    return tuple(row for row in rows if skeleton(row.text) not in theirs)
-
-
-def _refuse_empty(rows: Sequence[Row]) -> None:
     if not rows:
         raise BadData("there are no rows")
-    for row in rows:
+    known: dict[str, int] = {}
+    labels = np.empty(len(rows), np.uint32)
+    texts = grouped(_filled(rows, known, labels), len(rows))
+    disputed = np.zeros(len(texts.first), np.bool_)
+    disputed[texts.of[labels != labels[texts.first][texts.of]]] = True
+    agreed = len(rows) - int(disputed[texts.of].sum())
+    kept = np.sort(texts.first[~disputed])
+    counts = np.bincount(labels[kept], minlength=len(known))
+    found = {label: int(counts[place]) for label, place in known.items() if counts[place]}
+    _refuse_labels(found)
+    return Clean(Chosen(rows, kept), tuple(sorted(found)), agreed - len(kept), len(rows) - agreed)
+
+
+def _filled(rows: Iterable[Row], known: dict[str, int], labels: npt.NDArray[np.uint32]) -> Iterator[str]:
+    """Yield the texts; number the labels in ``known`` as they come, and note each row's."""
+    for place, row in enumerate(rows):
         if not row.text.strip():
             raise BadData(f"row {row.number} has no text: remove the row or fill it in")
         if not row.label.strip():
             raise BadData(f"row {row.number} has no label: remove the row or fill it in")
+        labels[place] = known.setdefault(row.label, len(known))
+        yield row.text
 
 
-def _refuse_labels(counts: Counter[str]) -> None:
+def without(rows: Sequence[Row], others: Iterable[Row]) -> Sequence[Row]:
+    """Return the rows whose text is none of the others', nor nearly."""
+    theirs = {skeleton(row.text) for row in others}
+    kept = (place for place, row in enumerate(rows) if skeleton(row.text) not in theirs)
+    return Chosen(rows, np.fromiter(kept, np.int64))
+
+
+def _refuse_labels(counts: Mapping[str, int]) -> None:
     spellings: defaultdict[str, set[str]] = defaultdict(set)
     for label in counts:
         spellings[label.strip().casefold()].add(label)

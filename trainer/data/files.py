@@ -9,16 +9,19 @@ import difflib
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from trainer.data.rows import Row
-from trainer.errors import BadData
+from trainer.data.stored import Stored
+from trainer.errors import BadData, NoRoom
 
 #: The longest field Python's csv module may meet: more than any text, and still a C long everywhere.
 FIELD_LIMIT = 2**31 - 1
+#: Rows of a Parquet file in memory at a time.
+TOGETHER = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +32,21 @@ class Columns:
     label: str = "label"
 
 
+Content = io.BufferedReader | io.BytesIO
+Reader = Callable[[Content, Columns], Iterator[Row]]
+
+
 @dataclass(frozen=True, slots=True)
 class File:
     """A file as read: its name, the SHA-256 of its bytes, and its rows in order."""
 
     name: str
     sha256: str
-    rows: tuple[Row, ...]
+    rows: Sequence[Row]
 
 
 def read(path: Path, columns: Columns) -> File:
-    """Read a file whole, by its suffix.
+    """Read a file by its suffix, row by row: its rows come to lie in a file of our own (``stored``).
 
     Raises:
         BadData: there is no such file, or it cannot be read to the letter.
@@ -48,12 +55,13 @@ def read(path: Path, columns: Columns) -> File:
     if reader is None:
         raise BadData(f"{path.name}: the suffix must be one of {', '.join(_READERS)}")
     try:
-        content = path.read_bytes()
+        content = path.open("rb")
     except FileNotFoundError:
         raise BadData(f"there is no file {path}") from None
     except OSError as error:
         raise BadData(f"{path} cannot be read: {error.strerror}") from error
-    return _file(path.name, content, reader(content, columns))
+    with content:
+        return _file(path.name, content, reader, columns)
 
 
 def read_lines(name: str, content: bytes, columns: Columns) -> File:
@@ -62,15 +70,21 @@ def read_lines(name: str, content: bytes, columns: Columns) -> File:
     Raises:
         BadData: they cannot be read to the letter.
     """
-    return _file(name, content, _read_jsonl(content, columns))
+    return _file(name, io.BytesIO(content), _read_jsonl, columns)
 
 
-def _file(name: str, content: bytes, rows: Iterator[Row]) -> File:
+def _file(name: str, content: Content, reader: Reader, columns: Columns) -> File:
+    sha256 = hashlib.file_digest(content, "sha256").hexdigest()
+    content.seek(0)
     try:
-        read = tuple(_checked(rows))
+        rows = Stored(_checked(reader(content, columns)))
     except BadData as error:
         raise BadData(f"{name}: {error}") from error.__cause__
-    return File(name, hashlib.sha256(content).hexdigest(), read)
+    except OSError as error:
+        raise NoRoom(
+            f"{name}: its rows cannot be laid by: {error.strerror}; TMPDIR names another folder"
+        ) from error
+    return File(name, sha256, rows)
 
 
 def _checked(rows: Iterator[Row]) -> Iterator[Row]:
@@ -86,23 +100,27 @@ def _checked(rows: Iterator[Row]) -> Iterator[Row]:
         yield row
 
 
-def _decoded(content: bytes) -> str:
-    """Decode leniently, a byte that is no UTF-8 becoming a surrogate: ``_checked`` then knows its row."""
-    return content.decode("utf-8-sig", "surrogateescape")
+def _decoded(content: Content, newline: str) -> io.TextIOWrapper:
+    """Decode leniently, a byte that is no UTF-8 becoming a surrogate: ``_checked`` then knows its row.
+
+    Lines end at ``newline`` alone, at U+0085 and U+2028 they never do. "" leaves that to the csv module.
+    """
+    return io.TextIOWrapper(content, "utf-8-sig", "surrogateescape", newline)
 
 
-def _read_csv(content: bytes, columns: Columns) -> Iterator[Row]:
-    yield from _delimited(content, columns, ",")
+def _read_csv(content: Content, columns: Columns) -> Iterator[Row]:
+    with _decoded(content, "") as lines:
+        yield from _delimited(lines, columns, ",")
 
 
-def _read_tsv(content: bytes, columns: Columns) -> Iterator[Row]:
-    yield from _delimited(content, columns, "\t")
+def _read_tsv(content: Content, columns: Columns) -> Iterator[Row]:
+    with _decoded(content, "") as lines:
+        yield from _delimited(lines, columns, "\t")
 
 
-def _delimited(content: bytes, columns: Columns, delimiter: str) -> Iterator[Row]:
+def _delimited(lines: Iterable[str], columns: Columns, delimiter: str) -> Iterator[Row]:
     csv.field_size_limit(FIELD_LIMIT)
-    # newline="": only the csv module may decide what ends a row; U+0085 and U+2028 do not.
-    records = csv.reader(io.StringIO(_decoded(content), newline=""), delimiter=delimiter, strict=True)
+    records = csv.reader(lines, delimiter=delimiter, strict=True)
     number = 0
     try:
         header = next(records, [])
@@ -123,18 +141,17 @@ def _delimited(content: bytes, columns: Columns, delimiter: str) -> Iterator[Row
         ) from error
 
 
-def _read_jsonl(content: bytes, columns: Columns) -> Iterator[Row]:
-    # Split on the line feed alone: str.splitlines would also cut at U+0085 and U+2028.
-    lines = enumerate(_decoded(content).split("\n"), start=1)
-    for number, line in lines:
-        if not line.strip():
-            continue
-        record = _json_object(number, line)
-        try:
-            _find(list(record), columns)
-        except BadData as error:
-            raise BadData(f"row {number}: {error}") from None
-        yield Row(number, _string(number, record, columns.text), _string(number, record, columns.label))
+def _read_jsonl(content: Content, columns: Columns) -> Iterator[Row]:
+    with _decoded(content, "\n") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            record = _json_object(number, line)
+            try:
+                _find(list(record), columns)
+            except BadData as error:
+                raise BadData(f"row {number}: {error}") from None
+            yield Row(number, _string(number, record, columns.text), _string(number, record, columns.label))
 
 
 def _json_object(number: int, line: str) -> dict[str, Any]:
@@ -154,31 +171,32 @@ def _string(number: int, record: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _read_parquet(content: bytes, columns: Columns) -> Iterator[Row]:
+def _read_parquet(content: Content, columns: Columns) -> Iterator[Row]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    number = 0
     try:
-        file = pq.ParquetFile(pa.BufferReader(content))
-        names = file.schema_arrow.names
-        _find(names, columns)
-        table = file.read([columns.text, columns.label])
-        # By way of bytes, so that a value which is no UTF-8 is met row by row, as in the other formats.
-        texts, labels = (
-            table[name].cast(pa.string()).cast(pa.binary()) for name in (columns.text, columns.label)
-        )
+        file = pq.ParquetFile(content)
+        _find(file.schema_arrow.names, columns)
+        for batch in file.iter_batches(TOGETHER, columns=[columns.text, columns.label]):
+            # By way of bytes, so that a value which is no UTF-8 is met row by row, as in the other formats.
+            texts, labels = (
+                batch.column(name).cast(pa.string()).cast(pa.binary()).to_pylist()
+                for name in (columns.text, columns.label)
+            )
+            for fields in zip(texts, labels, strict=True):
+                number += 1
+                yield Row(number, *_strings(number, fields, columns))
     except pa.ArrowException as error:
         raise BadData("this is no Parquet file with text in those columns") from error
-    for number, (text, label) in enumerate(zip(texts, labels, strict=True), start=1):
-        fields = {columns.text: text.as_py(), columns.label: label.as_py()}
-        decoded = {
-            name: value.decode("utf-8", "surrogateescape")
-            for name, value in fields.items()
-            if value is not None
-        }
-        for name in fields.keys() - decoded.keys():
+
+
+def _strings(number: int, fields: tuple[bytes | None, bytes | None], columns: Columns) -> Iterator[str]:
+    for name, value in zip((columns.text, columns.label), fields, strict=True):
+        if value is None:
             raise BadData(f"row {number}: '{name}' is null")
-        yield Row(number, decoded[columns.text], decoded[columns.label])
+        yield value.decode("utf-8", "surrogateescape")
 
 
 def _find(header: Sequence[str], columns: Columns) -> tuple[int, int]:
@@ -209,7 +227,7 @@ def _likeness(column: str, name: str) -> float:
     return 1.0 if name in column else difflib.SequenceMatcher(None, column, name).ratio()
 
 
-_READERS: Mapping[str, Callable[[bytes, Columns], Iterator[Row]]] = {
+_READERS: Mapping[str, Reader] = {
     ".csv": _read_csv,
     ".tsv": _read_tsv,
     ".jsonl": _read_jsonl,

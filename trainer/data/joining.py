@@ -5,7 +5,7 @@ counts once however often it is judged, and where people disagree the majority d
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from trainer.data.rows import Row, skeleton
@@ -29,17 +29,20 @@ class Joined:
     empty: int = 0
 
 
-def join(known: Sequence[Row], told: Sequence[Row]) -> Joined:
-    """Return the feedback that adds to the rows that are known, in order. Near duplicates are one text."""
+def join(known: Iterable[Row], labels: Collection[str], told: Sequence[Row]) -> Joined:
+    """Return the feedback that adds to the rows that are known, in order. Near duplicates are one text.
+
+    ``labels`` are those of the rows that are known.
+    """
     filled = [row for row in told if row.text.strip()]
-    labels = {row.label for row in known}
     usable = [row for row in filled if row.label in labels]
-    theirs: defaultdict[str, set[str]] = defaultdict(set)
-    for row in known:
-        theirs[skeleton(row.text)].add(row.label)
     groups: defaultdict[str, list[Row]] = defaultdict(list)
     for row in usable:
         groups[skeleton(row.text)].append(row)
+    theirs: defaultdict[str, set[str]] = defaultdict(set)
+    for row in known:
+        if (text := skeleton(row.text)) in groups:
+            theirs[text].add(row.label)
     kept, repeated, contradictory = [], 0, 0
     for text, rows in groups.items():
         label = _majority([row.label for row in rows])

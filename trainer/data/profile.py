@@ -1,6 +1,6 @@
 """What is in a file of labelled texts, in figures and without a single text. Pure."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from trainer.data.language import shares
+from trainer.data.prints import grouped
 from trainer.data.rows import Row, skeleton
+from trainer.data.stored import Texts
 
 #: A label rarer than this, against the most frequent one, will hardly be learnt.
 IMBALANCE = 0.1
@@ -62,20 +64,21 @@ def profile(rows: Sequence[Row]) -> Profile:
     """
     if not rows:
         raise ValueError("there are no rows")
-    groups: defaultdict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[skeleton(row.text)].append(row)
-    distinct = {row.text for row in rows}
-    disputed = [group for group in groups.values() if len({row.label for row in group}) > 1]
-    lengths = np.array([len(row.text.split()) for row in rows])
+    known: dict[str, int] = {}
+    labels = np.fromiter((known.setdefault(row.label, len(known)) for row in rows), np.uint32, len(rows))
+    texts = grouped(Texts(rows), len(rows))
+    near = grouped((skeleton(text) for text in Texts(rows)), len(rows))
+    disputed = np.unique(near.of[labels != labels[near.first][near.of]])
+    lengths = np.fromiter((len(text.split()) for text in Texts(rows)), np.uint32, len(rows))
     quantiles = np.percentile(lengths, [0, 5, 50, 95, 100]).astype(int)
+    counts = dict(zip(known, np.bincount(labels).tolist(), strict=True))
     return Profile(
         rows=len(rows),
-        labels=dict(Counter(row.label for row in rows).most_common()),
+        labels=dict(Counter(counts).most_common()),
         words=dict(zip(("least", "5 %", "median", "95 %", "most"), map(int, quantiles), strict=True)),
-        languages={code: round(share, 3) for code, share in shares([row.text for row in rows]).items()},
-        repeated=len(rows) - len(distinct),
-        near=len(distinct) - len(groups),
+        languages={code: round(share, 3) for code, share in shares(Texts(rows)).items()},
+        repeated=len(rows) - len(texts.first),
+        near=len(texts.first) - len(near.first),
         disputed=len(disputed),
-        first_disputed=disputed[0][0].number if disputed else None,
+        first_disputed=rows[int(near.first[disputed].min())].number if len(disputed) else None,
     )
