@@ -1,9 +1,9 @@
 """Files larger than memory: what learning from them takes, we and scikit-learn as everybody uses it.
 
-``python -m benchmarks.larger --mb 20 --mb 100 --mb 500``. The texts are of the packaged corpus' sentences, ten
+``python -m benchmarks.larger --mb 20 --mb 100 --mb 500``. Texts are of the packaged corpus' sentences, ten
 each. Both learn TF-IDF features and a logistic regression of them, each in a process of its own; its memory
-is what no file stands behind (``RssAnon``), which the kernel cannot take back. scikit-learn holds all texts and
-their matrix, so it has the smaller files only (``--peer-mb``).
+is what no file stands behind (``RssAnon``), which the kernel cannot take back. scikit-learn holds all texts
+and their matrix, so it has the smaller files only (``--peer-mb``).
 """
 
 import csv
