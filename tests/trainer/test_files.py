@@ -132,6 +132,15 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
         read(tmp_path / "folder.csv", Columns())
 
 
+def test_a_parquet_file_that_is_broken_inside_is_no_full_disk(tmp_path):
+    path = write(tmp_path / "a.parquet", [(f"text {number}", "ab"[number % 2]) for number in range(2_500)])
+    content = bytearray(path.read_bytes())
+    content[200:2_000] = bytes(1_800)
+    path.write_bytes(content)
+    with pytest.raises(BadData, match=r"a\.parquet: (it cannot be read to its end|this is no Parquet file)"):
+        read(path, Columns())
+
+
 def test_rows_of_a_long_parquet_file_are_counted_through(tmp_path):
     rows = [(f"text {number}", "ab"[number % 2]) for number in range(2_500)]
     assert [row.number for row in read(write(tmp_path / "a.parquet", rows), Columns()).rows] == [

@@ -88,16 +88,19 @@ def _file(name: str, content: Content, reader: Reader, columns: Columns) -> File
 
 
 def _checked(rows: Iterator[Row]) -> Iterator[Row]:
-    """Refuse the first row that holds what is no text."""
-    for row in rows:
-        try:
-            row.text.encode()
-            row.label.encode()
-        except UnicodeEncodeError:
-            raise BadData(
-                f"row {row.number} is not valid UTF-8: save the file as UTF-8, or mend the row"
-            ) from None
-        yield row
+    """Refuse the first row that holds what is no text, and a file that cannot be read to its end."""
+    try:
+        for row in rows:
+            try:
+                row.text.encode()
+                row.label.encode()
+            except UnicodeEncodeError:
+                raise BadData(
+                    f"row {row.number} is not valid UTF-8: save the file as UTF-8, or mend the row"
+                ) from None
+            yield row
+    except OSError as error:
+        raise BadData(f"it cannot be read to its end: {error.strerror or error}") from error
 
 
 def _decoded(content: Content, newline: str) -> io.TextIOWrapper:
