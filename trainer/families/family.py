@@ -57,7 +57,10 @@ AS_USUAL = Plan()
 
 
 class Train(Protocol):
-    """How a family is trained: texts, labels, seed and options decide it; artefacts go to ``folder``."""
+    """How a family is trained: texts, labels, seed and options decide it; artefacts go to ``folder``.
+
+    The texts may lie on disk, more than memory holds: one by one all can be gone through.
+    """
 
     def __call__(
         self, texts: Sequence[str], labels: Sequence[str], *, seed: int, folder: Path, plan: Plan = AS_USUAL
