@@ -4,10 +4,12 @@ TensorFlow and torch, loaded into one process, end it; so what brings one of the
 process of its own, whose memory goes back with it. Knows nothing of what is called.
 """
 
+import os
+import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
@@ -69,7 +71,8 @@ def apart() -> Iterator[Apart]:
 
 
 def _serve(pipe: Connection) -> None:
-    """Do what is asked until the other end is closed; then the next message ends this process."""
+    """Do what is asked until the other end is closed."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
 
     def progress(words: str, share: float) -> None:
         pipe.send((_PROGRESS, (words, share)))
@@ -80,6 +83,14 @@ def _serve(pipe: Connection) -> None:
         except EOFError:
             return
         pipe.send(_answer(function, asked, progress))
+
+
+def _end_with_parent() -> None:
+    """End when the process that asked has ended, in the middle of a call too: nobody wants its result."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(1)
 
 
 def _answer(function: Callable[[Any, Progress], Any], asked: object, progress: Progress) -> tuple[str, Any]:

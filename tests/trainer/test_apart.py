@@ -2,8 +2,12 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from trainer.apart import Apart, apart
@@ -64,3 +68,21 @@ def test_whoever_stops_waiting_leaves_no_process_behind():
     with pytest.raises(KeyboardInterrupt), apart() as process:
         process.call(wait_for_ever, None, stop)
     assert not Path(f"/proc/{pids[0]}").exists()
+
+
+def test_it_ends_with_whoever_asked_however_that_ends():
+    """Else two trainings write to the same checkpoints: the one that nobody waits for, and the next one."""
+    code = (
+        "from trainer.apart import apart\n"
+        "from tests.trainer.test_apart import wait_for_ever\n"
+        "with apart() as process:\n"
+        "    process.call(wait_for_ever, None, lambda words, share: print(words, flush=True))\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as asking:
+        assert asking.stdout is not None
+        there = psutil.Process(int(asking.stdout.readline()))
+        asking.kill()
+    until = time.monotonic() + 10
+    while there.is_running() and there.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < until, "it goes on for nobody"
+        time.sleep(0.05)
