@@ -6,7 +6,6 @@ is what no file stands behind (``RssAnon``), which the kernel cannot take back. 
 and their matrix, so it has the smaller files only (``--peer-mb``).
 """
 
-import csv
 import json
 import random
 import subprocess
@@ -21,7 +20,7 @@ from typing import Annotated
 import typer
 
 from benchmarks import machine, report
-from trainer.starter import CORPUS
+from benchmarks.rows import STARTER, read
 
 SENTENCES = 10
 LOOKS_S = 0.05
@@ -81,8 +80,7 @@ def main(
         with tempfile.TemporaryDirectory(prefix="barometer-") as folder:
             path = Path(folder) / "texts.jsonl"
             rows = write(path, size)
-            codes = {"Barometer": _OURS, "scikit-learn": _PEER}
-            for who, code in codes.items():
+            for who, code in (("Barometer", _OURS), ("scikit-learn", _PEER)):
                 if who == "Barometer" or size <= peer_mb:
                     print(f"{who}: {size} MB", file=sys.stderr)
                     seconds, peak = watched([sys.executable, "-W", "ignore", "-c", code, str(path)])
@@ -94,10 +92,9 @@ def main(
 
 def write(path: Path, mb: int) -> int:
     """Write a file of about so many megabytes; return its rows."""
-    with CORPUS.open(encoding="utf-8", newline="") as file:
-        corpus = list(csv.DictReader(file))
+    corpus = read(STARTER)
     sentences = {
-        label: [row["text"] for row in corpus if row["label"] == label] for label in ("negative", "positive")
+        label: [row.text for row in corpus if row.label == label] for label in ("negative", "positive")
     }
     chance, rows = random.Random(0), 0
     with path.open("w", encoding="utf-8") as file:

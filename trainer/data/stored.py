@@ -6,6 +6,7 @@ costs 16 bytes of memory where it is stored and 8 where it is chosen, however lo
 
 import mmap
 import tempfile
+from abc import abstractmethod
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
@@ -34,8 +35,9 @@ class _Rows(Sequence[Row]):
             raise IndexError(place)
         return self._at(place % len(self))
 
+    @abstractmethod
     def _at(self, place: int) -> Row:
-        raise NotImplementedError
+        """Return the row at this place, which is none before the first nor behind the last."""
 
 
 class Stored(_Rows):
